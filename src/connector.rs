@@ -1,0 +1,100 @@
+//! The port: what the bridge asks of a network, and what a network may ask of the bridge.
+
+use crate::{
+    failure::Failure,
+    ids::{LocalUser, RemoteUserId},
+    message::{Delivery, Inbound, RawArrival, Sent},
+    store::{Cursor, Store},
+    yaml::{self, Document},
+};
+use async_trait::async_trait;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// One remote network. Built once at start, shared by all tasks.
+#[async_trait]
+pub trait Connector: Send + Sync + 'static {
+    /// What this network can carry. The bridge degrades the rest before [`send`](Self::send).
+    fn capabilities(&self) -> Capabilities;
+
+    /// Reads an address that a person typed, in any case and spelling that people use; `None` if it is not one of
+    /// this network. No I/O.
+    fn parse_address(&self, text: &str) -> Option<RemoteUserId>;
+
+    /// Listens until `stop`, reconnecting by itself. Acknowledges an arrival to the remote only after
+    /// [`Inbox::accept`] is `Ok`. An `Err` ends Fehmarn: it is for what an admin must mend (a port that is taken).
+    async fn run(&self, inbox: Inbox, stop: CancellationToken) -> Result<(), Failure>;
+
+    /// Hands over one delivery. May be called again for the same delivery after a crash: what goes out carries an id
+    /// made from [`Delivery::id`].
+    async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure>;
+
+    /// Understands what [`run`](Self::run) accepted. Pure: no socket, no clock.
+    fn read(&self, raw: &RawArrival) -> Result<Inbound, Failure>;
+
+    /// Tries everything that `run` and `send` will need; one finding each.
+    async fn check(&self) -> Vec<Finding>;
+}
+
+/// What a network can carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Largest sum of attachments of one message, in bytes.
+    pub attachment_bytes: u64,
+    /// How many deliveries may be under way at once.
+    pub concurrency: usize,
+}
+
+/// One line of `fehmarn check`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was tried: `SMTP mail.example.org:587`.
+    pub what: String,
+    /// What was found, or what is wrong and how to mend it.
+    pub result: Result<String, String>,
+}
+
+/// One line of `connectors::KINDS`: a network that Fehmarn was built with.
+pub struct Kind {
+    /// The key below `connectors:` in the configuration, and the word in ghost ids.
+    pub name: &'static str,
+    /// Reads the connector's own section; `env` is where secrets may also come from.
+    pub build: fn(&Document, yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error>,
+}
+
+/// Who of ours a connector may receive for. The bridge answers; connectors know no homeserver.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// Whether this member of staff exists and may be written to.
+    async fn knows(&self, user: &LocalUser) -> Result<bool, Failure>;
+}
+
+/// The way into the bridge that a connector holds.
+#[derive(Clone)]
+pub struct Inbox {
+    connector: &'static str,
+    store: Store,
+    directory: Arc<dyn Directory>,
+}
+
+impl Inbox {
+    pub fn new(connector: &'static str, store: Store, directory: Arc<dyn Directory>) -> Self {
+        Self { connector, store, directory }
+    }
+
+    /// Whether an arrival for this user would reach somebody. Ask before accepting.
+    pub async fn knows(&self, user: &LocalUser) -> Result<bool, Failure> {
+        self.directory.knows(user).await
+    }
+
+    /// Commits arrivals, and the cursor that says how far the remote was read, in one transaction. What was accepted
+    /// before is not accepted twice. After `Ok` they survive a power cut.
+    pub async fn accept(&self, arrivals: Vec<RawArrival>, cursor: Option<Cursor>) -> Result<(), Failure> {
+        self.store.accept_arrivals(self.connector, arrivals, cursor).await.map_err(Failure::from)
+    }
+
+    /// The cursor of this name, as the last `accept` left it.
+    pub async fn cursor(&self, name: &str) -> Result<Option<String>, Failure> {
+        self.store.cursor(self.connector, name).await.map_err(Failure::from)
+    }
+}

@@ -1,0 +1,124 @@
+//! What crosses the bridge. No Matrix types and no network's types: both sides translate to and from these.
+
+use crate::ids::{DeliveryId, LocalUser, RemoteMessageId, RemoteUserId, SourceId};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// One message on its way to one remote user; the payload of an outbox row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The same for every recipient of one Matrix event, and for every attempt.
+    pub id: DeliveryId,
+    pub writer: Writer,
+    /// Whom this delivery is handed to.
+    pub to: RemoteUserId,
+    /// Everyone on this network who gets the message, `to` included: they see each other.
+    pub audience: Vec<RemoteUserId>,
+    pub thread: Thread,
+    pub body: Body,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+    /// When it was written, in milliseconds since 1970.
+    pub written_at: i64,
+}
+
+/// The member of staff who wrote a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Writer {
+    pub user: LocalUser,
+    /// The name that people see, as the writer's Matrix profile has it.
+    pub name: String,
+}
+
+/// Where a delivery stands in the conversation as the remote side knows it. All empty for the first message.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Thread {
+    /// What the conversation is about, without any "Re:".
+    pub subject: Option<String>,
+    /// The first message of the conversation.
+    pub root: Option<RemoteMessageId>,
+    /// The message right before this one, from either side.
+    pub parent: Option<RemoteMessageId>,
+}
+
+/// Words, in one or two forms that say the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Body {
+    pub text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+}
+
+/// A file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// A file name for people, without any folder.
+    pub name: String,
+    /// `type/subtype` (RFC 2045).
+    pub media_type: String,
+    /// Where the bridge loads the bytes from before `send`; empty for an arrival.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub location: String,
+    #[serde(skip)]
+    pub bytes: Bytes,
+}
+
+/// What a connector says of a delivery that the remote side has accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sent {
+    pub message: RemoteMessageId,
+}
+
+/// One thing received, as it came: committed before it is understood, so that no fault in reading it can lose it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RawArrival {
+    /// The same for a repeat of the same thing, however it came.
+    pub source: SourceId,
+    /// Arrivals of one lane reach Matrix in the order in which they were accepted.
+    pub lane: String,
+    /// For whom it is.
+    pub to: LocalUser,
+    /// The bytes of the network: a mail, a stanza, a PDU.
+    pub raw: Bytes,
+}
+
+/// What a connector reads in a [`RawArrival`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inbound {
+    Message(Box<Arrival>),
+    Receipt(Receipt),
+}
+
+/// One message from a remote user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arrival {
+    pub message: RemoteMessageId,
+    pub from: RemoteUserId,
+    /// What the sender calls themself. Not verified.
+    pub from_name: Option<String>,
+    pub to: LocalUser,
+    /// Messages that this one answers, the nearest first.
+    pub answers: Vec<RemoteMessageId>,
+    /// What it is about, without any "Re:".
+    pub subject: Option<String>,
+    pub body: Body,
+    pub attachments: Vec<Attachment>,
+}
+
+/// What the network said later of a delivery.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Receipt {
+    pub message: RemoteMessageId,
+    /// The recipient it speaks of; `None` where the network does not say.
+    pub to: Option<RemoteUserId>,
+    pub state: ReceiptState,
+    /// The network's own words.
+    pub detail: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiptState {
+    Delivered,
+    Delayed,
+    Failed(crate::failure::Reason),
+}
