@@ -202,10 +202,10 @@ mod tests {
     #[test]
     fn mistakes_are_named_with_line_key_and_what_is_known() {
         for (old, new, expected) in [
-            ("server_name:", "servername:", "unknown field `servername`, known are `url`, `server_name`"),
+            ("server_name:", "servername:", "unknown field `servername`, known are `url` or `server_name`"),
             ("database:", "databse:", "unknown field `databse`, known are `homeserver`, `appservice`, `database`"),
             ("  email:", "  fax:", "there is no connector `fax`, known are [\"email\"]"),
-            ("language: de", "language: fr", "unknown variant `fr`, known are `de`, `en`"),
+            ("language: de", "language: fr", "unknown variant `fr`, known are `de` or `en`"),
             ("write", "wirte", "unknown variant `wirte`"),
         ] {
             assert!(EXAMPLE.contains(old), "{old}");
