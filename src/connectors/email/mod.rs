@@ -5,6 +5,22 @@ use crate::{
 };
 use std::sync::Arc;
 
+pub mod address;
+pub mod arrival;
+pub mod attachment;
+pub mod body;
+pub mod clean;
+pub mod compose;
+pub mod flowed;
+pub mod headers;
+pub mod html;
+pub mod mime;
+pub mod parse;
+pub mod quote;
+pub mod quote_html;
+pub mod report;
+pub mod subject;
+
 pub const KIND: Kind = Kind { name: "email", build };
 
 fn build(document: &Document, _env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error> {
