@@ -51,7 +51,8 @@ fn code(text: &str) -> String {
 /// The modules named right behind `crate::`, alone or in braces.
 fn imports(code: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let first_word = |text: &str| text.trim_start().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap().to_owned();
+    let first_word =
+        |text: &str| text.trim_start().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap().to_owned();
     for rest in code.split("crate::").skip(1) {
         match rest.strip_prefix('{') {
             None => drop(found.insert(first_word(rest))),
@@ -81,7 +82,8 @@ fn imports_go_downwards() {
         if FREE.contains(&own.as_str()) {
             continue;
         }
-        let (_, allowed) = MAY_IMPORT.iter().find(|(name, _)| *name == own).unwrap_or_else(|| panic!("{file} is in no layer"));
+        let (_, allowed) =
+            MAY_IMPORT.iter().find(|(name, _)| *name == own).unwrap_or_else(|| panic!("{file} is in no layer"));
         for import in imports(&code(&text)) {
             if import != own && !allowed.contains(&import.as_str()) {
                 wrong.push(format!("{file} imports {import}; {own} may import {allowed:?}"));
@@ -101,7 +103,8 @@ fn the_test_sees_imports_in_every_form() {
 fn sql_stands_only_in_the_store() {
     for (file, text) in sources() {
         let code = code(&text);
-        let sql = ["sqlx::", "SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM"].iter().find(|word| code.contains(**word));
+        let sql =
+            ["sqlx::", "SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM"].iter().find(|word| code.contains(**word));
         assert!(layer(&file) == "store" || sql.is_none(), "{file} has {sql:?}");
     }
 }

@@ -190,7 +190,10 @@ mod cases {
         assert_eq!(store.cursor("sms", "INBOX").await.unwrap(), None);
         assert_eq!(store.counts(Queue::Inbox).await.unwrap(), Counts { live: 2, dead: 0 });
         let rows = store.claim(Queue::Inbox, 10, LEASE).await.unwrap();
-        assert_eq!((rows[0].kind.as_str(), rows[0].target.as_str(), rows[0].payload.as_slice()), ("arrival", "anna", &b"m1"[..]));
+        assert_eq!(
+            (rows[0].kind.as_str(), rows[0].target.as_str(), rows[0].payload.as_slice()),
+            ("arrival", "anna", &b"m1"[..])
+        );
     }
 
     pub async fn many_at_once_lose_nothing(store: Store, _: &str) {
@@ -252,7 +255,8 @@ mod cases {
             last: RemoteMessageId::new(last),
         };
         let sent = message(event_id!("$e1"), "m1@x");
-        let outcome = Outcome::Done { messages: vec![sent.clone()], thread: Some(thread("m1@x", "m1@x", Some("Antrag"))) };
+        let outcome =
+            Outcome::Done { messages: vec![sent.clone()], thread: Some(thread("m1@x", "m1@x", Some("Antrag"))) };
         let notice = NewRow { kind: "notice", ..row("n", "notice 1") };
         let finished = Finished { id: a1.id, lane: a1.lane, outcome, follow_up: vec![notice] };
         store.finish(Queue::Outbox, finished).await.unwrap();
@@ -290,7 +294,10 @@ mod cases {
         let after = tx.last_parked(room).await.unwrap();
         tx.park(room, event_id!("$2"), "{\"b\":1}").await.unwrap();
         let parked = tx.parked(room, after).await.unwrap();
-        assert_eq!(parked.iter().map(|p| (p.event_id.as_str(), p.event.as_str())).collect::<Vec<_>>(), [("$2", "{\"b\":1}")]);
+        assert_eq!(
+            parked.iter().map(|p| (p.event_id.as_str(), p.event.as_str())).collect::<Vec<_>>(),
+            [("$2", "{\"b\":1}")]
+        );
         tx.unpark_room(room).await.unwrap();
         assert!(tx.parked(room, 0).await.unwrap().is_empty());
     }
