@@ -1,4 +1,10 @@
 //! E-mail: SMTP out, LMTP and IMAP in.
+mod address;
+mod arrival;
+mod compose;
+mod parse;
+mod smtp;
+mod tls;
 use crate::{
     connector::{Connector, Kind},
     yaml::{self, Document},
