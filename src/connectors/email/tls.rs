@@ -27,7 +27,8 @@ pub enum Tls {
     /// Plain at first; nothing but the wish for TLS is said before it is there (RFC 3207, RFC 3501 section 6.2.1).
     Starttls,
     /// From the first byte (RFC 8314).
-    Tls,
+    #[serde(rename = "tls")]
+    Implicit,
 }
 
 /// A mail server as the configuration names it.
@@ -47,7 +48,7 @@ impl Server {
     pub fn new(host: &str, port: u16, tls: Tls, ca_file: Option<&Path>) -> Result<Self, String> {
         let trust = match tls {
             Tls::None => None,
-            Tls::Starttls | Tls::Tls => {
+            Tls::Starttls | Tls::Implicit => {
                 let name = ServerName::try_from(host.to_owned())
                     .map_err(|_| format!("host: {host:?} is neither a host name nor an address"))?;
                 Some((Arc::new(client_config(ca_file)?), name))
@@ -84,8 +85,8 @@ impl Server {
     pub async fn secure(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Failure> {
         let (config, name) = self.trust()?;
         match timeout(CONNECT_TIME, TlsConnector::from(config).connect(name, stream)).await {
-            Ok(result) => result.map_err(|e| self.unreachable("no TLS", e)),
-            Err(_) => Err(self.unreachable("no TLS", "no answer in time")),
+            Ok(result) => result.map_err(|e| self.no_tls(e)),
+            Err(_) => Err(self.no_tls("no answer in time")),
         }
     }
 
@@ -95,12 +96,16 @@ impl Server {
         stream: S,
     ) -> Result<rustls::StreamOwned<rustls::ClientConnection, S>, Failure> {
         let (config, name) = self.trust()?;
-        let connection = rustls::ClientConnection::new(config, name).map_err(|e| self.unreachable("no TLS", e))?;
+        let connection = rustls::ClientConnection::new(config, name).map_err(|e| self.no_tls(e))?;
         Ok(rustls::StreamOwned::new(connection, stream))
     }
 
     fn trust(&self) -> Result<(Arc<ClientConfig>, ServerName<'static>), Failure> {
         self.trust.clone().ok_or_else(|| Failure::transient(Reason::Internal, format!("{self}: built without TLS")))
+    }
+
+    pub fn no_tls(&self, why: impl fmt::Display) -> Failure {
+        self.unreachable("no TLS", format!("{why}; check host, port, tls and ca_file"))
     }
 
     pub fn unreachable(&self, what: &str, why: impl fmt::Display) -> Failure {
@@ -151,7 +156,8 @@ mod tests {
         std::fs::write(&empty, "").unwrap();
         let error = Server::new("mail.example.org", 587, Tls::Starttls, Some(&empty)).err().unwrap();
         assert!(error.contains("ca.pem") && error.contains("no certificate"), "{error}");
-        let missing = Server::new("mail.example.org", 587, Tls::Tls, Some(Path::new("/nowhere/ca.pem"))).err().unwrap();
+        let missing =
+            Server::new("mail.example.org", 587, Tls::Implicit, Some(Path::new("/nowhere/ca.pem"))).err().unwrap();
         assert!(missing.contains("/nowhere/ca.pem"), "{missing}");
         assert!(Server::new("mail.example.org", 25, Tls::None, Some(Path::new("/nowhere/ca.pem"))).is_ok());
     }

@@ -38,7 +38,8 @@ impl Session {
     pub async fn open(account: &Account) -> Result<Self, Failure> {
         let server = &account.server;
         let tcp = server.connect().await?;
-        let wire = if server.tls == Tls::Tls { Wire::secured(server.secure(tcp).await?) } else { Wire::plain(tcp) };
+        let wire =
+            if server.tls == Tls::Implicit { Wire::secured(server.secure(tcp).await?) } else { Wire::plain(tcp) };
         let mut opening = Opening { wire, account };
         opening.expect(Stage::Greeting, 220).await?;
         let mut hello = opening.hello().await?;
@@ -253,7 +254,7 @@ impl Opening<'_> {
         }
         self.ask(Stage::StartTls, "STARTTLS\r\n", 220).await?;
         let server = &self.account.server;
-        let tcp = self.wire.into_plain().map_err(|e| server.unreachable("no TLS", e))?;
+        let tcp = self.wire.into_plain().map_err(|e| server.no_tls(e))?;
         Ok(Self { wire: Wire::secured(server.secure(tcp).await?), account: self.account })
     }
 
