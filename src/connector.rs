@@ -59,8 +59,11 @@ pub struct Kind {
     /// The key below `connectors:` in the configuration, and the word in ghost ids.
     pub name: &'static str,
     /// Reads the connector's own section; `env` is where secrets may also come from.
-    pub build: fn(&Document, yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error>,
+    pub build: Build,
 }
+
+/// Builds a connector from its section of the configuration.
+pub type Build = fn(&Document, yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error>;
 
 /// Who of ours a connector may receive for. The bridge answers; connectors know no homeserver.
 #[async_trait]

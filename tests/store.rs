@@ -262,7 +262,7 @@ mod cases {
         store.finish(Queue::Outbox, finished).await.unwrap();
         assert_eq!(store.counts(Queue::Outbox).await.unwrap(), Counts::default());
         assert_eq!(store.counts(Queue::Inbox).await.unwrap().live, 1);
-        assert_eq!(store.messages("email", &sent.remote_message).await.unwrap(), [sent.clone()]);
+        assert_eq!(store.messages("email", &sent.remote_message).await.unwrap(), std::slice::from_ref(&sent));
         store.set_message_state(&sent, MessageState::Failed).await.unwrap();
         assert_eq!(store.messages("email", &sent.remote_message).await.unwrap()[0].state, MessageState::Failed);
 

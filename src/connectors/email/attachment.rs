@@ -64,10 +64,8 @@ fn mail_name(media_type: &str, raw: &[u8]) -> Option<String> {
 
 fn nameless(media_type: &str, number: usize) -> String {
     let extension = EXTENSIONS.iter().find(|(known, _)| *known == media_type).map_or("bin", |(_, extension)| extension);
-    let stem = match media_type.split('/').next() {
-        Some(kind @ ("image" | "audio" | "video" | "message")) => kind,
-        _ => "file",
-    };
+    let kind = media_type.split('/').next().unwrap_or_default();
+    let stem = if ["image", "audio", "video", "message"].contains(&kind) { kind } else { "file" };
     format!("{stem}-{number}.{extension}")
 }
 

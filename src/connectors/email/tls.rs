@@ -85,8 +85,8 @@ impl Server {
     pub async fn secure(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Failure> {
         let (config, name) = self.trust()?;
         match timeout(CONNECT_TIME, TlsConnector::from(config).connect(name, stream)).await {
-            Ok(result) => result.map_err(|e| self.unreachable("no TLS", e)),
-            Err(_) => Err(self.unreachable("no TLS", "no answer in time")),
+            Ok(result) => result.map_err(|e| self.no_tls(e)),
+            Err(_) => Err(self.no_tls("no answer in time")),
         }
     }
 
@@ -96,12 +96,16 @@ impl Server {
         stream: S,
     ) -> Result<rustls::StreamOwned<rustls::ClientConnection, S>, Failure> {
         let (config, name) = self.trust()?;
-        let connection = rustls::ClientConnection::new(config, name).map_err(|e| self.unreachable("no TLS", e))?;
+        let connection = rustls::ClientConnection::new(config, name).map_err(|e| self.no_tls(e))?;
         Ok(rustls::StreamOwned::new(connection, stream))
     }
 
     fn trust(&self) -> Result<(Arc<ClientConfig>, ServerName<'static>), Failure> {
         self.trust.clone().ok_or_else(|| Failure::transient(Reason::Internal, format!("{self}: built without TLS")))
+    }
+
+    pub fn no_tls(&self, why: impl fmt::Display) -> Failure {
+        self.unreachable("no TLS", format!("{why}; check host, port, tls and ca_file"))
     }
 
     pub fn unreachable(&self, what: &str, why: impl fmt::Display) -> Failure {

@@ -95,8 +95,11 @@ pub fn sign_in(account: &Account, tcp: TcpStream, allowance: Allowance) -> Resul
 
 /// What an error of the crate means. Its own texts may hold pieces of mails.
 pub fn failed(account: &Account, command: &str, error: Error) -> Failure {
-    let what = format!("{}: {command}", account.server);
     let opening = matches!(command, "LOGIN" | "EXAMINE");
+    let what = match command {
+        "EXAMINE" => format!("{}: mailbox {}", account.server, account.mailbox),
+        _ => format!("{}: {command}", account.server),
+    };
     let (reason, words) = match error {
         Error::Io(e) => (Reason::Unreachable, e.to_string()),
         Error::No(no) => (if opening { Reason::AccessDenied } else { Reason::Busy }, no.information),

@@ -47,6 +47,10 @@ impl Allowance {
     pub fn set(&self, size: u64) {
         self.0.store(size.saturating_mul(2).saturating_add(SMALL_ANSWER), Ordering::Relaxed);
     }
+
+    fn has_mails(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > SMALL_ANSWER
+    }
 }
 
 impl Stream {
@@ -98,7 +102,7 @@ impl Stream {
         let Way::Plain(tcp) = self.way else { return Ok(self) };
         let mut stream = server.secure_blocking(tcp)?;
         while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock).map_err(|e| server.unreachable("no TLS", e))?;
+            stream.conn.complete_io(&mut stream.sock).map_err(|e| server.no_tls(e))?;
         }
         Ok(Self { way: Way::Secured(Box::new(stream)), allowance: self.allowance, left: self.left })
     }
@@ -129,6 +133,10 @@ impl Read for Stream {
             Way::Secured(tls) => tls.read(room),
         }?;
         self.left = self.left.saturating_sub(count as u64);
+        if !self.allowance.has_mails() {
+            // The crate takes a text for people that is not ASCII ("Anmeldung für ...") for a broken connection.
+            room.iter_mut().take(count).filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = b'?');
+        }
         Ok(count)
     }
 }

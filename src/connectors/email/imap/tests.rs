@@ -162,7 +162,8 @@ impl FakeServer {
             }
             _ => panic!("what is {command:?}?"),
         }
-        out.extend(format!("{tag} OK done\r\n").bytes());
+        let words = if command.contains("BODY") { "done" } else { "erledigt für dich" };
+        out.extend(format!("{tag} OK {words}\r\n").bytes());
         Some(out)
     }
 }
@@ -244,7 +245,7 @@ async fn a_mailbox_begins_at_now_and_what_comes_later_is_read_without_a_trace() 
         while server.heard("IDLE").len() < 2 {
             sleep(Duration::from_millis(5)).await;
         }
-        server.put("To: anna@chat.example\r\nTo: nobody@chat.example\r\n\r\nhello\r\n");
+        server.put("To: anna@chat.example\r\nTo: nobody@chat.example\r\n\r\nGrüße\r\n");
         while server.heard("IDLE").len() < 3 {
             sleep(Duration::from_millis(5)).await;
         }
@@ -252,7 +253,7 @@ async fn a_mailbox_begins_at_now_and_what_comes_later_is_read_without_a_trace() 
     });
     scene.connect(None, |door| door.cursor_value().is_some_and(|value| value.starts_with("7:3"))).await;
     put.await.unwrap();
-    let hello = "To: anna@chat.example\r\nTo: nobody@chat.example\r\n\r\nhello\r\n";
+    let hello = "To: anna@chat.example\r\nTo: nobody@chat.example\r\n\r\nGrüße\r\n";
     assert_eq!(scene.door.accepted(), [("anna".to_owned(), hello.to_owned())]);
     for fetched in scene.server.heard("BODY") {
         assert!(fetched.ends_with("(UID BODY.PEEK[])"), "{fetched}");

@@ -27,9 +27,17 @@ use tokio::{
 /// runs out of time may have been taken all the same, and is repeated under the same Message-ID.
 const SEND_TIME: Duration = Duration::from_secs(225);
 const CHECK_TIME: Duration = Duration::from_secs(60);
-/// Mail servers close an idle connection after some minutes; ours close first.
-const IDLE_TIME: Duration = Duration::from_secs(45);
-const TIDY_TIME: Duration = Duration::from_secs(15);
+const TIMES: Times =
+    Times { idle: Duration::from_secs(45), tidy: Duration::from_secs(15), rest: Duration::from_secs(15) };
+
+struct Times {
+    /// How long a connection is kept for the next mail. Mail servers close it after some minutes; ours closes first.
+    idle: Duration,
+    /// How often to look for those that are too old.
+    tidy: Duration,
+    /// After a refused sign-in nobody tries again for this long: a queue full of mails would get the account locked.
+    rest: Duration,
+}
 
 /// Where mail is handed over, and as whom.
 pub struct Account {
@@ -49,8 +57,8 @@ struct Shared {
     account: Account,
     slots: Semaphore,
     idle: Mutex<Idle>,
-    idle_time: Duration,
-    tidy_time: Duration,
+    denied: Mutex<Option<(Failure, Instant)>>,
+    times: Times,
 }
 
 #[derive(Default)]
@@ -63,12 +71,12 @@ struct Idle {
 impl Pool {
     /// At most `connections` at a time.
     pub fn new(account: Account, connections: usize) -> Self {
-        Self::with_times(account, connections, IDLE_TIME, TIDY_TIME)
+        Self::with_times(account, connections, TIMES)
     }
 
-    fn with_times(account: Account, connections: usize, idle_time: Duration, tidy_time: Duration) -> Self {
-        let slots = Semaphore::new(connections);
-        Self { shared: Arc::new(Shared { account, slots, idle: Mutex::default(), idle_time, tidy_time }) }
+    fn with_times(account: Account, connections: usize, times: Times) -> Self {
+        let (idle, denied) = (Mutex::default(), Mutex::default());
+        Self { shared: Arc::new(Shared { account, slots: Semaphore::new(connections), idle, denied, times }) }
     }
 
     /// Hands over one mail. `Ok` when the server has taken responsibility for it.
@@ -89,7 +97,7 @@ impl Pool {
                 result => return result.map_err(Trouble::into_failure),
             }
         }
-        let session = Session::open(&self.shared.account).await?;
+        let session = self.shared.open().await?;
         self.use_once(session, mail).await.map_err(Trouble::into_failure)
     }
 
@@ -130,10 +138,29 @@ impl Shared {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn denied(&self) -> MutexGuard<'_, Option<(Failure, Instant)>> {
+        self.denied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn open(&self) -> Result<Session, Failure> {
+        if let Some((failure, since)) = &*self.denied()
+            && let Some(left) = self.times.rest.checked_sub(since.elapsed())
+        {
+            return Err(failure.clone().after(left));
+        }
+        let result = Session::open(&self.account).await;
+        if let Err(failure) = &result
+            && failure.reason == Reason::AccessDenied
+        {
+            *self.denied() = Some((failure.clone(), Instant::now()));
+        }
+        result
+    }
+
     fn take(&self) -> Option<Session> {
         let mut idle = self.idle();
         while let Some((mut session, since)) = idle.sessions.pop() {
-            if since.elapsed() < self.idle_time && session.is_quiet() {
+            if since.elapsed() < self.times.idle && session.is_quiet() {
                 return Some(session);
             }
         }
@@ -145,7 +172,7 @@ impl Shared {
         idle.sessions.push((session, Instant::now()));
         if !idle.tidied {
             idle.tidied = true;
-            tokio::spawn(tidy(Arc::downgrade(self), self.tidy_time));
+            tokio::spawn(tidy(Arc::downgrade(self), self.times.tidy));
         }
     }
 
@@ -156,7 +183,7 @@ impl Shared {
             idle.tidied = false;
             return None;
         }
-        let old = idle.sessions.extract_if(.., |(_, since)| since.elapsed() >= self.idle_time);
+        let old = idle.sessions.extract_if(.., |(_, since)| since.elapsed() >= self.times.idle);
         Some(old.map(|(session, _)| session).collect())
     }
 }

@@ -254,7 +254,7 @@ impl Opening<'_> {
         }
         self.ask(Stage::StartTls, "STARTTLS\r\n", 220).await?;
         let server = &self.account.server;
-        let tcp = self.wire.into_plain().map_err(|e| server.unreachable("no TLS", e))?;
+        let tcp = self.wire.into_plain().map_err(|e| server.no_tls(e))?;
         Ok(Self { wire: Wire::secured(server.secure(tcp).await?), account: self.account })
     }
 

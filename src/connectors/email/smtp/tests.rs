@@ -126,7 +126,11 @@ fn account(port: u16, tls: Tls, login: Option<&str>) -> Account {
 }
 
 fn pool(port: u16) -> Pool {
-    Pool::new(account(port, Tls::None, None), 4)
+    pool_for(account(port, Tls::None, None))
+}
+
+fn pool_for(account: Account) -> Pool {
+    Pool::with_times(account, 4, Times { rest: Duration::ZERO, ..TIMES })
 }
 
 fn mail() -> Mail {
@@ -287,7 +291,7 @@ async fn signing_in_is_plain_or_login_and_a_refusal_never_loses_a_mail() {
     let refused = script(&[&plain, &[Say("535 5.7.8 wrong password"), Wait]]);
     let scripts = vec![script(&[&plain, &[Say("235 in"), Wait]]), login.into(), refused, neither.into()];
     let (port, task) = server(scripts).await;
-    let pool = Pool::new(account(port, Tls::None, Some("anna")), 1);
+    let pool = pool_for(account(port, Tls::None, Some("anna")));
     assert!(pool.check().await.result.unwrap().contains("not encrypted"));
     assert!(pool.check().await.result.is_ok());
     for words in ["535 5.7.8 wrong password", "neither"] {
@@ -299,6 +303,24 @@ async fn signing_in_is_plain_or_login_and_a_refusal_never_loses_a_mail() {
 }
 
 #[tokio::test]
+async fn a_refused_sign_in_is_not_tried_again_with_the_next_mail() {
+    let hello = [Say("220 hi"), Hear("EHLO"), Say("250-x\r\n250 AUTH PLAIN"), Hear("AUTH PLAIN")];
+    let refused = script(&[&hello, &[Say("535 5.7.8 wrong password"), Wait]]);
+    let good = script(&[&hello, &[Say("235 in"), Hear("MAIL"), Say("250 ok"), Hear("RCPT"), Say("250 ok")]]);
+    let good = script(&[&good, &[Hear("DATA"), Say("354 go")], &TAKEN, &[Wait]]);
+    let (port, task) = server(vec![refused, good]).await;
+    let rest = Duration::from_millis(300);
+    let pool = Pool::with_times(account(port, Tls::None, Some("anna")), 4, Times { rest, ..TIMES });
+    for _ in 0..3 {
+        assert_eq!(failure_of(&pool).await.0, Reason::AccessDenied);
+    }
+    sleep(rest).await;
+    pool.send(&mail()).await.unwrap();
+    drop(pool);
+    task.await.unwrap();
+}
+
+#[tokio::test]
 async fn with_starttls_nothing_but_the_wish_for_it_is_said_in_the_clear() {
     let plain = [Say("220 hi"), Hear("EHLO"), Say("250-x\r\n250 STARTTLS"), Hear("STARTTLS\r\n")];
     let secret = [Hear("EHLO"), Say("250-x\r\n250-AUTH PLAIN\r\n250 PIPELINING"), Hear("AUTH PLAIN"), Say("235 in")];
@@ -306,7 +328,7 @@ async fn with_starttls_nothing_but_the_wish_for_it_is_said_in_the_clear() {
     let none = script(&[&HELLO, &[Wait]]);
     let injected = script(&[&plain, &[Say("220 go\r\n250-x\r\n250 AUTH PLAIN"), Wait]]);
     let (port, task) = server(vec![none, injected, good]).await;
-    let pool = Pool::new(account(port, Tls::Starttls, Some("anna")), 1);
+    let pool = pool_for(account(port, Tls::Starttls, Some("anna")));
     assert!(failure_of(&pool).await.2.contains("does not offer STARTTLS"));
     assert!(failure_of(&pool).await.2.contains("before TLS"));
     pool.send(&mail()).await.unwrap();
@@ -331,7 +353,8 @@ async fn there_are_never_more_connections_than_allowed_and_idle_ones_are_closed(
         }
     });
     let moment = Duration::from_millis(200);
-    let pool = Pool::with_times(account(port, Tls::None, None), 3, moment, moment / 4);
+    let pool =
+        Pool::with_times(account(port, Tls::None, None), 3, Times { idle: moment, tidy: moment / 4, rest: moment });
     let mails = futures_util::future::join_all((0..50).map(|_| async { pool.send(&mail()).await.unwrap() }));
     mails.await;
     assert_eq!((most.load(Ordering::SeqCst), open.load(Ordering::SeqCst)), (3, 3));
