@@ -101,7 +101,7 @@ impl Connector for Email {
     async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure> {
         let mail = compose::compose(&self.identity, delivery)?;
         self.smtp.send(&mail).await?;
-        Ok(Sent { message: mail.message })
+        Ok(Sent { message: mail.message, subject: Some(mail.topic) })
     }
 
     fn read(&self, raw: &RawArrival) -> Result<Inbound, Failure> {
