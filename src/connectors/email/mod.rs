@@ -9,12 +9,16 @@ pub mod address;
 pub mod arrival;
 pub mod attachment;
 pub mod body;
+pub mod charset;
 pub mod clean;
 pub mod compose;
+#[cfg(test)]
+mod fixture;
 pub mod flowed;
 pub mod headers;
 pub mod html;
 pub mod mime;
+pub mod parameters;
 pub mod parse;
 pub mod quote;
 pub mod quote_html;

@@ -132,3 +132,7 @@ fn is_noise(media_type: &str, around: &str) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;
