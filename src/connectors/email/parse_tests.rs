@@ -204,6 +204,13 @@ fn a_text_with_a_name_is_a_file_unless_it_is_the_mail() {
 }
 
 #[test]
+fn of_very_many_texts_the_later_ones_are_files() {
+    let mail =
+        message(format!("From: a@b.example\nContent-Type: multipart/mixed; boundary=b\n\n{}", "--b\n\nx\n".repeat(30)));
+    assert_eq!((mail.body.text.matches('x').count(), mail.attachments.len()), (WORDS, 10));
+}
+
+#[test]
 fn signatures_and_second_forms_that_nobody_reads_are_left_out() {
     let mail = message(
         "From: a@b.example\nContent-Type: multipart/signed; boundary=s\n\n--s\nContent-Type: multipart/alternative; boundary=b\n\n\

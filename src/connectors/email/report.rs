@@ -14,8 +14,8 @@ use mail_parser::HeaderName;
 
 /// The longest diagnostic text that is kept, in characters.
 const DETAIL: usize = 500;
-/// How much of the status part is read, in bytes: enough for hundreds of recipients.
-const STATUS: usize = 256 * 1024;
+/// How much of a part is read, in bytes: enough for hundreds of recipients, or for any header.
+const PART: usize = 256 * 1024;
 
 /// Reads a delivery report; `None` for any other mail, and for a report that names no message of ours.
 ///
@@ -35,7 +35,7 @@ pub fn read(mail: &Part<'_>) -> Option<Receipt> {
     });
     let message = original(mail, returned)?;
     let bytes = status.bytes();
-    let text = String::from_utf8_lossy(bytes.get(..STATUS).unwrap_or(&bytes)).into_owned();
+    let text = String::from_utf8_lossy(bytes.get(..PART).unwrap_or(&bytes)).into_owned();
     let recipients: Vec<Fields> = groups(&text).into_iter().filter(|group| group.get("action").is_some()).collect();
     let of_recipient = |action: &str| recipients.iter().find(|group| group.action() == action);
     let chosen = of_recipient("failed").or_else(|| of_recipient("delayed")).or_else(|| recipients.first())?;
@@ -47,7 +47,8 @@ pub fn read(mail: &Part<'_>) -> Option<Receipt> {
 fn original(mail: &Part<'_>, returned: Option<&Part<'_>>) -> Option<RemoteMessageId> {
     let in_returned = returned.and_then(|part| {
         // Headers alone may come without an empty line behind them, and without a line break in the last one.
-        let bytes = [&part.bytes(), b"\r\n\r\n".as_slice()].concat();
+        let bytes = part.bytes();
+        let bytes = [bytes.get(..PART).unwrap_or(&bytes), b"\r\n\r\n"].concat();
         Headers::parse(headers::split(&bytes).0).0.message_id()
     });
     let answered = mail.headers.answers();
