@@ -12,7 +12,6 @@ pub const PARTS: usize = 200;
 /// A mail, or a part of one.
 pub struct Part<'x> {
     pub headers: Headers<'x>,
-    raw: &'x [u8],
     body: &'x [u8],
     /// Inside a digest what has no type is a mail (RFC 2046 section 5.1.5).
     in_digest: bool,
@@ -21,12 +20,7 @@ pub struct Part<'x> {
 impl<'x> Part<'x> {
     pub fn parse(raw: &'x [u8]) -> Self {
         let (headers, body) = Headers::parse(raw);
-        Self { headers, raw, body, in_digest: false }
-    }
-
-    /// All of it as it came, header and body.
-    pub fn raw(&self) -> &'x [u8] {
-        self.raw
+        Self { headers, body, in_digest: false }
     }
 
     /// `type/subtype` in lower case; `text/plain` where none is named (RFC 2045 section 5.2).
