@@ -11,6 +11,7 @@ from pathlib import Path
 
 from servers.process import Trouble
 
+SCRIPT = Path(__file__).resolve().parent / "servers.py"
 SYNAPSE_VERSION = "1.163.2"
 PACKAGES = {
     "synapse": [],
@@ -29,18 +30,19 @@ ANSWERS = "postfix postfix/main_mailer_type select No configuration\n"
 
 
 def everything(plan):
-    missing = [package for package in wanted(plan) if not is_installed(package)]
+    missing = missing_packages(plan)
     if missing:
-        timed(f"installing {' '.join(missing)}", lambda: packages(missing))
+        timed(f"installing {' '.join(missing)}", lambda: packages(plan))
     if "synapse" in plan.services and not python_of(plan):
         timed(f"installing Synapse {SYNAPSE_VERSION}", lambda: synapse(plan))
     return True
 
 
-def wanted(plan):
+def missing_packages(plan):
     names = ALWAYS + [package for service in plan.services for package in PACKAGES[service]]
     # Debian's Python comes without what makes virtual environments.
-    return names + (["python3-venv"] if sys.executable == "/usr/bin/python3" else [])
+    names += ["python3-venv"] if sys.executable == "/usr/bin/python3" else []
+    return [name for name in names if not is_installed(name)]
 
 
 def timed(what, work):
@@ -55,11 +57,10 @@ def is_installed(package):
     return asked.stdout.startswith("ii")
 
 
-def packages(missing):
+def packages(plan):
     if os.geteuid() != 0:
-        code = f"import sys; sys.path[:0] = [{str(Path(__file__).parent.parent)!r}]; sys.dont_write_bytecode = True\n"
-        code += f"from servers import install; install.packages({missing!r})"
-        return checked(["sudo", sys.executable, "-c", code])
+        return checked(["sudo", sys.executable, SCRIPT, "packages", "--dir", plan.dir])
+    missing = missing_packages(plan)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with only_for_now(POLICY, "#!/bin/sh\nexit 101\n", 0o755), only_for_now(NO_CLUSTER, "create_main_cluster = false\n", 0o644):
         if "postfix" in missing:
@@ -67,8 +68,9 @@ def packages(missing):
         checked(["apt-get", "update", "-q"], environment)
         checked(["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing], environment)
     # Not now, and not after the next boot either.
-    for unit in {"postfix", "dovecot-core", "postgresql"} & set(missing):
-        subprocess.run(["systemctl", "disable", unit.removesuffix("-core")], capture_output=True, check=False)
+    for package in {"postfix", "dovecot-core", "postgresql"} & set(missing) if shutil.which("systemctl") else []:
+        subprocess.run(["systemctl", "disable", package.removesuffix("-core")], capture_output=True, check=False)
+    return True
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ root; for a caller who is not root, sudo is used.
 import argparse
 import concurrent.futures
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -43,8 +44,8 @@ def main():
         if options.owner:
             plan.owner = tuple(int(part) for part in options.owner.split(":"))
         return 0 if COMMANDS[options.command](plan, options) else 1
-    except Trouble as trouble:
-        print(f"  {trouble}", file=sys.stderr)
+    except (Trouble, OSError) as error:
+        print(f"  {error}", file=sys.stderr)
         return 1
 
 
@@ -79,8 +80,8 @@ def up(plan, options):
         wipe(plan)
     plan.change(options.wanted, options.server_name, options.slots)
     plan.choose_ports(options.port_base, running=[s for s in SERVICES if CLASSES[s](plan).process.alive()])
-    install.everything(plan)
     plan.save()
+    install.everything(plan)
     tls.ensure(plan)
     slots.ensure(plan, options.fehmarn)
     ok = each(plan, "start", named(plan, options))
@@ -96,8 +97,15 @@ def down(plan, options):
 
 
 def wipe(plan):
-    each(plan, "wipe", SERVICES)
+    wipe_servers(plan, SERVICES)
     slots.wipe(plan)
+
+
+def wipe_servers(plan, names):
+    ok = each(plan, "wipe", names)
+    if ok and os.geteuid() == 0:
+        shutil.rmtree(plan.run, ignore_errors=True)
+    return ok
 
 
 def only(action):
@@ -124,7 +132,7 @@ def each(plan, action, names):
 
 
 def as_root(plan, action, names):
-    command = ["sudo", sys.executable, os.path.abspath(__file__), action, *names, "--dir", str(plan.dir)]
+    command = ["sudo", sys.executable, install.SCRIPT, action, *names, "--dir", str(plan.dir)]
     return subprocess.Popen(command + ["--owner", f"{plan.owner[0]}:{plan.owner[1]}"])
 
 
@@ -148,8 +156,10 @@ COMMANDS = {
     "stop": only("stop"),
     "restart": only("restart"),
     "kill": only("kill"),
-    "install": lambda plan, options: install.everything(plan),
-    "wipe": only("wipe"),
+    "install": lambda plan, options: plan.save() or install.everything(plan),
+    # For the children that sudo starts.
+    "packages": lambda plan, options: install.packages(plan),
+    "wipe": lambda plan, options: wipe_servers(plan, options.services),
 }
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The application services that Synapse knows: one for each test that runs at the same time, or the demo's one."""
 
-import secrets
 import shutil
 import subprocess
 
@@ -14,8 +13,7 @@ def ensure(plan, fehmarn):
     for slot in plan.slots:
         if not plan.registration(slot).exists():
             if fehmarn is None:
-                by_hand(plan, slot)
-                continue
+                raise Trouble("new slots need --fehmarn, which writes their registration files; or say --slots 0")
             init(plan, slot, fehmarn)
 
 
@@ -33,22 +31,3 @@ def init(plan, slot, fehmarn):
 def wipe(plan):
     for slot in plan.slots:
         shutil.rmtree(plan.slot_folder(slot), ignore_errors=True)
-
-
-def by_hand(plan, slot):
-    folder, prefix = plan.slot_folder(slot), slot.prefix or "_"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text("{}\n")
-    plan.registration(slot).write_text(f"""id: {slot.name}
-url: "http://{HOST}:{slot.ports(plan.port_base)['listen_port']}"
-as_token: {secrets.token_hex(16)}
-hs_token: {secrets.token_hex(16)}
-sender_localpart: {secrets.token_hex(8)}
-rate_limited: false
-receive_ephemeral: true
-io.element.msc4190: true
-namespaces:
-  users:
-    - {{exclusive: true, regex: "@{prefix}email_.*:{plan.server_name}"}}
-    - {{exclusive: true, regex: "@{prefix}bot:{plan.server_name}"}}
-""")
