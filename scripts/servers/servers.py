@@ -153,7 +153,7 @@ COMMANDS = {
     "down": down,
     "status": only("status"),
     "start": only("start"),
-    "stop": only("stop"),
+    "stop": down,
     "restart": only("restart"),
     "kill": only("kill"),
     "install": lambda plan, options: plan.save() or install.everything(plan),
