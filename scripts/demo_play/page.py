@@ -15,13 +15,13 @@ def styled(style, text):
 
 
 def heading(text):
-    print(f"\n{styled('bold', text)}", flush=True)
+    print(f"\n{styled('bold', text)}")
 
 
 def event(side, text, quote="", clock=None):
     """One thing that happened, on the side `matrix` or `mail`, and what was written there. It happened now, if not told."""
     clock = clock or time.strftime("%H:%M:%S")
-    print(f"\n  {styled('dim', clock)}  {styled(side, f'{side.capitalize():<6}')}  {text}", flush=True)
+    print(f"\n  {styled('dim', clock)}  {styled(side, f'{side.capitalize():<6}')}  {text}")
     for line in quote.splitlines():
         for part in textwrap.wrap(line, WIDTH - 22, break_long_words=False) or [""]:
             print(f"                      {styled('dim', '|')} {part}".rstrip())

@@ -46,10 +46,10 @@ def missing_packages(plan):
 
 
 def timed(what, work):
-    print(f"  {what} ...", flush=True)
+    print(f"  {what} ...")
     began = time.monotonic()
     work()
-    print(f"  done after {time.monotonic() - began:.0f} s", flush=True)
+    print(f"  done after {time.monotonic() - began:.0f} s")
 
 
 def is_installed(package):

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
+sys.stdout.reconfigure(line_buffering=True)
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from servers import install, slots, tls
@@ -144,7 +145,6 @@ def one(plan, action, name):
     if line:
         # One write, as the others write at the same time.
         sys.stdout.write(f"  {name:<9} {line}\n")
-        sys.stdout.flush()
     return ok
 
 
