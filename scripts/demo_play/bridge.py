@@ -45,12 +45,13 @@ class Bridge:
             raise Trouble(f"Fehmarn's own check failed; its configuration is {short(self.config)}")
 
     def start(self):
-        """Starts it, or again if the program or its configuration have changed. Returns whether it was started."""
+        """Starts it, or again if the program or its configuration have changed, after its own check. Returns whether it did."""
         digest = hashlib.sha256(self.config.read_bytes() + str(FEHMARN.stat().st_mtime_ns).encode()).hexdigest()
         record = self.process.alive()
         if record and record["digest"] == digest:
             return False
         self.process.end()
+        self.check()
         self.process.spawn([str(FEHMARN), "run", "--config", str(self.config)], digest, folder=self.config.parent)
         deadline = time.monotonic() + PATIENCE
         while not all(listens(self.ports[name]) for name in ("listen_port", "lmtp_port")):

@@ -56,7 +56,6 @@ def start(_):
     plan = world.plan()
     bridge = Bridge(plan)
     bridge.configure()
-    bridge.check()
     fresh = bridge.start()
     print(f"  fehmarn   up     {'' if fresh else 'already ':<8} pid {bridge.process.alive()['pid']}")
     client, mailbox = Client(plan.synapse_url), Mailbox(plan)
