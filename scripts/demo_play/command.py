@@ -75,7 +75,7 @@ def tell(plan, bridge):
         ("Database", f"{short(plan.slot_folder(world.SLOT))}/fehmarn.db (SQLite)"),
         ("Logs", f"{short(plan.log)}/fehmarn.log, synapse.log, postfix.log, dovecot.log"),
         ("Stop", "scripts/demo stop"),
-    ])  # fmt: skip
+    ])
 
 
 def stop(_):

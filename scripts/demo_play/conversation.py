@@ -20,7 +20,7 @@ def play(client, mailbox):
     client.say(room, QUESTION)
     arrived = mailbox.wait_for(first_uid, PATIENCE)
     page.event("mail", f"the mail is in the mailbox of {OUTSIDE}, {since_then(began)}",
-               f"{mail.header_lines(arrived)}\n\n{mail.body(arrived)}")  # fmt: skip
+               f"{mail.header_lines(arrived)}\n\n{mail.body(arrived)}")
     sent = mailbox.send(ANSWER, answered=arrived)
     began = time.monotonic()
     page.event("mail", f"{OUTSIDE_NAME} answers in his mail program", f"{mail.header_lines(sent)}\n\n{mail.body(sent)}")

@@ -107,7 +107,7 @@ class Dovecot(Service):
         values = {
             "home": self.home, "host": HOST, "uid": mail.pw_uid, "gid": mail.pw_gid, "password": PASSWORD,
             "certificate": certificate, "key": key, **{name: self.plan.port(name) for name in ("imap", "imaps", "lmtp")},
-        }  # fmt: skip
+        }
         # 2.4 wants its own version number first.
         parts = [VERSION_2_4, COMMON] if version() >= (2, 4) else [COMMON, VERSION_2_3]
         self.write(self.home / "dovecot.conf", "".join(parts).format(**values))

@@ -49,7 +49,7 @@ def test_slots(count):
     return [
         Slot(f"s{i}", i, f"_s{i}_", f"s{i}.bridge.test", f"s{i}.imap.test", f"slots/s{i}")
         for i in range(count)
-    ]  # fmt: skip
+    ]
 
 
 @dataclasses.dataclass
@@ -72,7 +72,7 @@ class Plan:
         owner = (os.getuid(), os.getgid())
         slots = test_slots(12) if slots is None else slots
         return cls(folder, run_folder(folder, owner), port_base, server_name, list(services), slots,
-                   secrets.token_hex(16), secrets.token_hex(8), owner)  # fmt: skip
+                   secrets.token_hex(16), secrets.token_hex(8), owner)
 
     @classmethod
     def open(cls, folder):
@@ -86,7 +86,7 @@ class Plan:
         slots = [Slot(**{name: slot[name] for name in fields}) for slot in known["slots"]]
         return cls(folder, Path(known["run"]), known["port_base"], known["server_name"], known["services"], slots,
                    known["synapse"]["registration_shared_secret"], known["identity"],
-                   (os.getuid(), os.getgid()))  # fmt: skip
+                   (os.getuid(), os.getgid()))
 
     @property
     def file(self):

@@ -1,6 +1,6 @@
 """Postfix: takes mail from the people outside and from Fehmarn, and routes only to this machine.
 
-Nothing of /etc/postfix is read for its sense: Postfix's `master` is started directly with a folder of its own.
+The system's configuration in /etc/postfix plays no part: Postfix's `master` is started directly, with a folder of its own.
 """
 
 from servers import probe, tls
@@ -127,7 +127,7 @@ class Postfix(Service):
             log=self.plan.log / "postfix.log", log_folder=self.plan.log,
             domains=", ".join(key for key in routes if "@" not in key),
             auth=self.plan.run / "dovecot" / "auth-for-postfix",
-        ))  # fmt: skip
+        ))
         ports = {name: self.plan.port(name) for name in ("smtp", "submission", "smtps")}
         self.write(etc / "master.cf", MASTER.format(host=HOST, **ports))
 

@@ -27,8 +27,8 @@ class Process:
             record = json.loads(self.file.read_text())
         except (OSError, ValueError):
             return None
-        same = record["boot"] == BOOT and start_ticks(record["pid"]) == record["start"]
-        return record if same else None
+        started = start_ticks(record["pid"])
+        return record if started is not None and (record["boot"], record["start"]) == (BOOT, started) else None
 
     def spawn(self, argv, digest="", user=None, environment=None, folder="/"):
         """Starts it in a session of its own; `user` is a name, for root only."""
@@ -39,7 +39,7 @@ class Process:
             child = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder,
                 env={**os.environ, **(environment or {})}, start_new_session=True, **identity,
-            )  # fmt: skip
+            )
         record = {"pid": child.pid, "start": start_ticks(child.pid), "boot": BOOT, "digest": digest}
         self.file.write_text(json.dumps(record) + "\n")
         return record

@@ -1,7 +1,6 @@
 """The application services that Synapse knows: one for each test that runs at the same time, or the demo's one."""
 
 import shutil
-import subprocess
 
 from servers.install import checked
 from servers.plan import HOST
@@ -20,7 +19,7 @@ def ensure(plan, fehmarn):
 def init(plan, slot, fehmarn):
     folder, ports = plan.slot_folder(slot), slot.ports(plan.port_base)
     command = [fehmarn.absolute(), "init", "--dir", folder, "--homeserver", plan.synapse_url, "--server-name", plan.server_name,
-               "--listen", f"{HOST}:{ports['listen_port']}", "--domain", slot.domain]  # fmt: skip
+               "--listen", f"{HOST}:{ports['listen_port']}", "--domain", slot.domain]
     if slot.prefix:
         command += ["--prefix", slot.prefix]
     checked(command)

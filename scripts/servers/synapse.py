@@ -31,7 +31,7 @@ LOGGING = {
     "filters": {"context": {"()": "synapse.logging.context.LoggingContextFilter", "request": ""}},
     "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["context"], "stream": "ext://sys.stdout"}},
     "root": {"level": "INFO", "handlers": ["out"]},
-}  # fmt: skip
+}
 
 
 class Synapse(Service):
@@ -76,7 +76,7 @@ class Synapse(Service):
             "macaroon_secret_key": self.plan.shared_secret,
             "form_secret": self.plan.shared_secret,
             **RATE_LIMITS,
-        }  # fmt: skip
+        }
 
     def make_signing_key(self):
         """Synapse's own format: algorithm, name of the key, 32 bytes in base64 without padding."""

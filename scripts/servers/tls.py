@@ -24,12 +24,12 @@ def ensure(plan):
     folder.mkdir(parents=True, exist_ok=True)
     authority = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
     checked(["openssl", "req", "-x509", *CURVE, *TEN_YEARS, *authority, "-subj", "/CN=Fehmarn test authority",
-             "-keyout", str(folder / "ca.key"), "-out", str(plan.ca)])  # fmt: skip
+             "-keyout", str(folder / "ca.key"), "-out", str(plan.ca)])
     request, extensions, partial = folder / "server.csr", folder / "server.ext", folder / "server.part"
     checked(["openssl", "req", *CURVE, "-subj", "/CN=localhost", "-keyout", str(key), "-out", str(request)])
     extensions.write_text(EXTENSIONS)
     checked(["openssl", "x509", "-req", "-in", str(request), "-CA", str(plan.ca), "-CAkey", str(folder / "ca.key"),
-             "-CAcreateserial", *TEN_YEARS, "-extfile", str(extensions), "-out", str(partial)])  # fmt: skip
+             "-CAcreateserial", *TEN_YEARS, "-extfile", str(extensions), "-out", str(partial)])
     key.chmod(0o600)
     partial.rename(certificate)
     request.unlink()
