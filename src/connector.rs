@@ -4,12 +4,14 @@ use crate::{
     failure::Failure,
     ids::{LocalUser, RemoteUserId},
     message::{Delivery, Inbound, RawArrival, Sent},
-    store::{Cursor, Store},
+    store::Store,
     yaml::{self, Document},
 };
 use async_trait::async_trait;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+
+pub use crate::store::Cursor;
 
 /// One remote network. Built once at start, shared by all tasks.
 #[async_trait]

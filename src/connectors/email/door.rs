@@ -1,6 +1,11 @@
 //! What the listening half needs of the bridge. The real one is [`Inbox`]; tests put theirs in its place.
 
-use crate::{connector::Inbox, failure::Failure, ids::LocalUser, message::RawArrival, store::Cursor};
+use crate::{
+    connector::{Cursor, Inbox},
+    failure::Failure,
+    ids::LocalUser,
+    message::RawArrival,
+};
 use async_trait::async_trait;
 
 #[async_trait]

@@ -7,6 +7,7 @@ use super::{
     stream::{Allowance, Stream},
 };
 use crate::{
+    connector::Cursor,
     connectors::email::{
         address::Identity,
         arrival::{arrival, recipients},
@@ -14,7 +15,6 @@ use crate::{
     },
     failure::{Failure, Reason},
     message::RawArrival,
-    store::Cursor,
 };
 use bytes::Bytes;
 use imap::{Error, Session};
