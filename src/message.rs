@@ -67,6 +67,8 @@ pub struct Attachment {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sent {
     pub message: RemoteMessageId,
+    /// What the conversation is called from now on, without any "Re:"; `None` where the network has no such thing.
+    pub subject: Option<String>,
 }
 
 /// One thing received, as it came: committed before it is understood, so that no fault in reading it can lose it.

@@ -29,14 +29,21 @@ impl GhostIds {
         (id.len() <= USER_ID_LIMIT).then(|| UserId::parse(id).ok()).flatten()
     }
 
+    pub fn is_ghost(&self, user: &UserId) -> bool {
+        self.split(user).is_some()
+    }
+
     /// The connector and the address of a ghost; `None` if the user is not one. An address that no connector could
     /// have made is empty.
     pub fn parse(&self, user: &UserId) -> Option<(&'static str, String)> {
+        let (connector, escaped) = self.split(user)?;
+        Some((connector, unescape(escaped).unwrap_or_default()))
+    }
+
+    fn split<'u>(&self, user: &'u UserId) -> Option<(&'static str, &'u str)> {
         let rest = user.localpart().strip_prefix(&self.prefix).filter(|_| user.server_name() == self.server)?;
-        self.connectors.iter().find_map(|connector| {
-            let escaped = rest.strip_prefix(connector)?.strip_prefix('_')?;
-            Some((*connector, unescape(escaped).unwrap_or_default()))
-        })
+        let split = |name: &&'static str| Some((*name, rest.strip_prefix(*name)?.strip_prefix('_')?));
+        self.connectors.iter().find_map(split)
     }
 }
 

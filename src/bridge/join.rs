@@ -124,7 +124,7 @@ impl Bridge {
         }
         for (user, name) in state.members {
             // Other ghosts have their own way in.
-            if user != join.ghost && self.ghosts.parse(&user).is_some() {
+            if user != join.ghost && self.ghosts.is_ghost(&user) {
                 continue;
             }
             let member = Member { membership: Membership::Join, name: storable(name) };
@@ -136,10 +136,11 @@ impl Bridge {
 
     /// Queues, for this ghost alone, what was said since its invitation.
     async fn catch_up(&self, tx: &mut Tx, join: &Join, portal: &Portal, events: &[&str]) -> Result<(), Failure> {
-        let events: Vec<Event<'_>> = events.iter().filter_map(|json| Event::parse(json).ok().flatten()).collect();
+        let events: Vec<Event<'_>> =
+            events.iter().filter_map(|json| Event::parse(json, |sender| self.is_ours(sender)).ok().flatten()).collect();
         let mut rows = Vec::new();
         let mut notices = Vec::new();
-        for event in events.iter().filter(|event| !self.is_ours(&event.sender)) {
+        for event in &events {
             match self.crossing(event, portal, Some(&join.ghost)) {
                 Crossing::Rows(more) => rows.extend(more),
                 Crossing::Refused(once, text) => {

@@ -49,7 +49,7 @@ pub struct Bridge {
 impl Bridge {
     /// Whether an event of this user is the echo of something that we did ourselves.
     fn is_ours(&self, user: &UserId) -> bool {
-        *user == self.bot || self.ghosts.parse(user).is_some()
+        *user == self.bot || self.ghosts.is_ghost(user)
     }
 
     /// Whether a user of our namespace could be written to.

@@ -38,7 +38,7 @@ impl Bridge {
         let thread = ThreadState {
             room_id: room,
             connector: row.connector.clone(),
-            subject: delivery.thread.subject,
+            subject: sent.subject,
             root: known.map_or_else(|| sent.message.clone(), |known| known.root),
             last: sent.message,
         };
@@ -78,38 +78,12 @@ fn outgoing(row: &Row) -> Result<Outgoing, Failure> {
         .map_err(|e| Failure::permanent(Reason::Internal, format!("the delivery's row is damaged: {e}")))
 }
 
-/// The subject of a new conversation is the room's name, else the first words.
+/// The room's name is the subject of a new conversation; what the remote side knows already stays.
 fn thread(delivery: &Delivery, known: Option<&ThreadState>) -> Thread {
-    let subject = known.and_then(|known| known.subject.clone()).or_else(|| delivery.thread.subject.clone());
+    let subject = known.and_then(|known| known.subject.clone());
     Thread {
-        subject: subject.or_else(|| first_words(&delivery.body.text)),
+        subject: subject.or_else(|| delivery.thread.subject.clone()),
         root: known.map(|known| known.root.clone()),
         parent: known.map(|known| known.last.clone()),
-    }
-}
-
-/// The first line, up to about 60 characters, ending at a word.
-fn first_words(text: &str) -> Option<String> {
-    const LONGEST: usize = 60;
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-    if line.chars().count() <= LONGEST {
-        return Some(line.to_owned());
-    }
-    let cut: String = line.chars().take(LONGEST).collect();
-    let whole_words = cut.rsplit_once(char::is_whitespace).map_or(cut.as_str(), |(words, _)| words);
-    Some(format!("{whole_words} …"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::first_words;
-
-    #[test]
-    fn a_subject_is_made_of_whole_words() {
-        assert_eq!(first_words("\n  Guten Tag\nmehr").as_deref(), Some("Guten Tag"));
-        assert_eq!(first_words(" \n"), None);
-        let long = "Sehr geehrte Damen und Herren, hiermit bestätigen wir Ihnen den Eingang Ihres Antrags";
-        assert_eq!(first_words(long).as_deref(), Some("Sehr geehrte Damen und Herren, hiermit bestätigen wir Ihnen …"));
-        assert_eq!(first_words(&"x".repeat(100)).map(|s| s.chars().count()), Some(62));
     }
 }

@@ -44,8 +44,8 @@ impl Bridge {
     }
 
     fn read_event<'a>(&self, json: &'a str) -> Option<Event<'a>> {
-        match Event::parse(json) {
-            Ok(event) => event.filter(|event| !self.is_ours(&event.sender)),
+        match Event::parse(json, |sender| self.is_ours(sender)) {
+            Ok(event) => event,
             Err(error) => {
                 tracing::warn!(%error, bytes = json.len(), "the homeserver sent an event that is none; passed over");
                 None
@@ -61,9 +61,9 @@ impl Bridge {
         work: &mut Work,
     ) -> Result<(), Error> {
         if let Kind::Member { user, membership, name, direct } = &event.kind {
-            return match (self.ghosts.parse(user), membership) {
-                (Some(_), Change::Invite) => self.invited(tx, event, user, *direct, portals, work).await,
-                (None, Change::Join) if portals.contains_key(&event.room) => {
+            return match (self.ghosts.is_ghost(user), membership) {
+                (true, Change::Invite) => self.invited(tx, event, user, *direct, portals, work).await,
+                (false, Change::Join) if portals.contains_key(&event.room) => {
                     let member = Member { membership: Membership::Join, name: name.clone() };
                     tx.set_member(&event.room, user, &member).await?;
                     portals.entry(event.room.clone()).or_default().members.insert(user.clone(), member);
@@ -152,7 +152,7 @@ impl Bridge {
     }
 
     pub(super) fn ghosts_in<'p>(&self, portal: &'p Portal) -> impl Iterator<Item = (&'p UserId, Membership)> {
-        let ghosts = portal.members.iter().filter(|(user, _)| self.ghosts.parse(user).is_some());
+        let ghosts = portal.members.iter().filter(|(user, _)| self.ghosts.is_ghost(user));
         ghosts.map(|(user, member)| (&**user, member.membership))
     }
 

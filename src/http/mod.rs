@@ -13,16 +13,19 @@ use crate::{bridge::Bridge, matrix::Registration};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    http::StatusCode,
     middleware,
     routing::{any, get, post, put},
 };
 use std::{future::IntoFuture, io, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower_http::timeout::TimeoutLayer;
 
 /// A transaction has at most 100 room events of 65,536 bytes, and as much again of what we do not use.
 const BODY_LIMIT: usize = 32 << 20;
-/// The homeserver gives up after 60 s and tries again.
+/// The homeserver gives up after this time and tries again; what is half done by then is undone.
+const REQUEST_TIME: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the handlers share.
@@ -61,5 +64,6 @@ fn routes(site: Arc<Site>) -> Router {
         .fallback(any(answer::unrecognized))
         .method_not_allowed_fallback(answer::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME))
         .with_state(site)
 }

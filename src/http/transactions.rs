@@ -1,7 +1,12 @@
 //! `PUT /transactions/{txnId}`: what happened in our rooms.
 
 use super::{Site, answer};
-use axum::{body::Bytes, extract::State, http::StatusCode, response::Response};
+use axum::{
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+    http::StatusCode,
+    response::Response,
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -15,7 +20,15 @@ struct Transaction<'a> {
 
 /// Answers 200 after the commit, never before. The transaction id is not looked at: homeservers use it again after a
 /// restart; events are recognised by their own ids.
-pub(super) async fn take(State(site): State<Arc<Site>>, body: Bytes) -> Response {
+pub(super) async fn take(State(site): State<Arc<Site>>, body: Result<Bytes, BytesRejection>) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => {
+            let too_large = error.status() == StatusCode::PAYLOAD_TOO_LARGE;
+            let code = if too_large { "M_TOO_LARGE" } else { "M_UNKNOWN" };
+            return answer::error(error.status(), code, &error.body_text());
+        }
+    };
     let transaction: Transaction<'_> = match serde_json::from_slice(&body) {
         Ok(transaction) => transaction,
         Err(error) => {

@@ -65,3 +65,63 @@ fn ours<'x>(identity: &Identity, addresses: impl Iterator<Item = &'x str>) -> Ve
     }
     users
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectors::email::fixture;
+
+    fn source(to: &str, raw: &str) -> String {
+        arrival(LocalUser::new(to), Bytes::from(raw.to_owned())).source.to_string()
+    }
+
+    const MAIL: &str = "Message-ID: <a@x>\r\nFrom: Bob@Example.org\r\n\r\nHallo\r\nWelt\r\n";
+
+    #[test]
+    fn the_same_mail_is_known_again_on_another_way() {
+        let other_way = "Return-Path: <bob@example.org>\nReceived: by y\nMessage-ID: <a@x>\nFrom: Bob@Example.org\n\nHallo\nWelt\n\n";
+        assert_eq!(source("anna", MAIL), source("anna", other_way));
+        assert_eq!(source("anna", MAIL).len(), 52);
+    }
+
+    #[test]
+    fn another_recipient_body_or_id_is_another_arrival() {
+        let first = source("anna", MAIL);
+        assert_ne!(first, source("carla", MAIL));
+        assert_ne!(first, source("anna", &MAIL.replace("Welt", "Leute")));
+        assert_ne!(first, source("anna", &MAIL.replace("a@x", "b@x")));
+    }
+
+    #[test]
+    fn two_mails_without_ids_that_say_the_same_are_two() {
+        let mail = "From: bob@example.org\r\nDate: Thu, 12 Nov 2026 10:00:00 +0100\r\n\r\nDanke";
+        assert_ne!(source("anna", mail), source("anna", &mail.replace("bob", "carla")));
+        assert_ne!(source("anna", mail), source("anna", &mail.replace("10:00:00", "10:00:01")));
+        assert_eq!(source("anna", mail), source("anna", &format!("Received: by x\r\n{mail}")));
+    }
+
+    #[test]
+    fn the_lane_is_the_pair_of_people() {
+        assert_eq!(arrival(LocalUser::new("anna"), Bytes::from(MAIL)).lane, "anna bob@example.org");
+        assert_eq!(arrival(LocalUser::new("anna"), Bytes::from("x")).lane, "anna ");
+    }
+
+    fn named(raw: &[u8]) -> Vec<String> {
+        let identity = Identity::new("chat.example.org", "{localpart}@chat.example.org").unwrap();
+        recipients(&identity, raw).iter().map(|user| user.to_string()).collect()
+    }
+
+    #[test]
+    fn the_servers_word_counts_before_to_and_cc() {
+        let raw = "Delivered-To: <anna+x@chat.example.org>\r\nX-Original-To: Anna@chat.example.org\r\nEnvelope-To: dora@chat.example.org, other@example.org\r\n\
+            To: carla@chat.example.org\r\n\r\nDelivered-To: emil@chat.example.org";
+        assert_eq!(named(raw.as_bytes()), ["anna"]);
+    }
+
+    #[test]
+    fn without_it_to_and_cc_name_ours_once() {
+        assert_eq!(named(&fixture::bytes("attachments")), ["anna", "carla"]);
+        assert_eq!(named(b"Delivered-To: bridge@mail.example.org\r\nTo: Staff: anna@chat.example.org, ANNA@chat.example.org;\r\n\r\n"), ["anna"]);
+        assert!(named(b"To: undisclosed-recipients:;\r\n\r\n").is_empty());
+    }
+}

@@ -39,7 +39,7 @@ pub fn of(part: &Part<'_>, number: usize) -> Attachment {
     let media_type = Some(part.media_type()).filter(|it| is_media_type(it));
     let media_type = media_type.unwrap_or_else(|| "application/octet-stream".to_owned());
     let bytes = Bytes::from(part.bytes().into_owned());
-    let given = part.headers.file_name().and_then(clean::file_name);
+    let given = part.headers.file_name().and_then(|name| clean::file_name(&name));
     let name = given.or_else(|| mail_name(&media_type, &bytes)).unwrap_or_else(|| nameless(&media_type, number));
     Attachment { name, media_type, location: String::new(), bytes }
 }

@@ -27,9 +27,13 @@ impl Piece {
         Self { text: Some(clean::lines(&text)), html: None }
     }
 
-    /// Reads a `text/html` part.
+    /// Reads a `text/html` part. Of a very long one only the words are kept.
     pub fn html(part: &Part<'_>) -> Self {
-        Self { text: None, html: Some(clean::without_controls(&part.text())) }
+        let html = clean::without_controls(&part.text());
+        if html.len() > HTML {
+            return Self { text: Some(html::to_text(&html)), html: None };
+        }
+        Self { text: None, html: Some(html) }
     }
 
     /// The alternatives of one content (RFC 2046 section 5.1.4) as one piece; each list is what one of them holds.

@@ -29,6 +29,8 @@ pub struct Mail {
     /// The one envelope recipient.
     pub to: String,
     pub message: RemoteMessageId,
+    /// The subject without `Re:`.
+    pub topic: String,
     /// 7-bit ASCII, CRLF after every line, no line above 998 bytes; dots are not stuffed yet.
     pub bytes: Vec<u8>,
 }
@@ -55,10 +57,11 @@ pub fn compose(identity: &Identity, delivery: &Delivery) -> Result<Mail, Failure
     }
     let name = clean::line(&delivery.writer.name, clean::NAME);
     let audience = audience(delivery, &to);
+    let topic = topic(delivery, if name.is_empty() { &from } else { &name });
     let mail = MessageBuilder::new()
         .from(mailbox(&name, &from))
         .to(Address::new_list(audience.iter().map(|to| mailbox("", to.as_str())).collect()))
-        .header("Subject", unstructured(subject_of(delivery, if name.is_empty() { &from } else { &name })))
+        .header("Subject", unstructured(subject::of(&topic, delivery.thread.parent.is_some())))
         .date(Date::new(delivery.written_at.div_euclid(1000).clamp(0, LAST_DATE)))
         .message_id(message.as_str());
     let mut bytes = Vec::new();
@@ -66,7 +69,7 @@ pub fn compose(identity: &Identity, delivery: &Delivery) -> Result<Mail, Failure
     if !bytes.ends_with(b"\r\n") {
         bytes.extend_from_slice(b"\r\n");
     }
-    Ok(Mail { envelope_from, to: to.to_string(), message, bytes })
+    Ok(Mail { envelope_from, to: to.to_string(), message, topic, bytes })
 }
 
 /// Everyone who gets the mail, each once.
@@ -85,10 +88,9 @@ fn mailbox<'x>(name: &'x str, address: &'x str) -> Address<'x> {
     Address::new_address(Some(name).filter(|name| !name.is_empty()), address)
 }
 
-fn subject_of(delivery: &Delivery, otherwise: &str) -> String {
+fn topic(delivery: &Delivery, otherwise: &str) -> String {
     let otherwise = delivery.attachments.first().map_or(otherwise, |file| file.name.as_str());
-    let thread = &delivery.thread;
-    subject::outgoing(thread.subject.as_deref(), thread.parent.is_some(), &delivery.body.text, otherwise)
+    subject::topic(delivery.thread.subject.as_deref(), &delivery.body.text, otherwise)
 }
 
 /// `Text` would write a long subject of plain ASCII as encoded words.

@@ -1,6 +1,6 @@
 //! The header of a mail or of a part of one.
 
-use super::{address, clean};
+use super::{address, clean, parameters};
 use crate::ids::{RemoteMessageId, RemoteUserId};
 use mail_parser::{Address, ContentType, HeaderName, HeaderValue, Message, MessageParser, MimeHeaders};
 
@@ -96,8 +96,12 @@ impl<'x> Headers<'x> {
     }
 
     /// The file name by RFC 2231 or RFC 2047, from either field that may have it.
-    pub fn file_name(&self) -> Option<&str> {
-        self.0.as_ref()?.attachment_name()
+    pub fn file_name(&self) -> Option<String> {
+        let message = self.0.as_ref()?;
+        let continued = |field: HeaderName<'static>, name| parameters::continued(message.header_raw(field)?, name);
+        continued(HeaderName::ContentDisposition, "filename")
+            .or_else(|| continued(HeaderName::ContentType, "name"))
+            .or_else(|| message.attachment_name().map(str::to_owned))
     }
 
     fn values(&self, name: HeaderName<'static>) -> impl Iterator<Item = &HeaderValue<'x>> {

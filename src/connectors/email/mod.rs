@@ -11,16 +11,20 @@ mod address;
 mod arrival;
 mod attachment;
 mod body;
+mod charset;
 mod clean;
 mod compose;
 mod config;
 mod door;
+#[cfg(test)]
+mod fixture;
 mod flowed;
 mod headers;
 mod html;
 mod imap;
 mod lmtp;
 mod mime;
+mod parameters;
 mod parse;
 mod quote;
 mod quote_html;
@@ -101,7 +105,7 @@ impl Connector for Email {
     async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure> {
         let mail = compose::compose(&self.identity, delivery)?;
         self.smtp.send(&mail).await?;
-        Ok(Sent { message: mail.message })
+        Ok(Sent { message: mail.message, subject: Some(mail.topic) })
     }
 
     fn read(&self, raw: &RawArrival) -> Result<Inbound, Failure> {

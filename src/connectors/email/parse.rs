@@ -14,6 +14,8 @@ use body::Piece;
 
 /// How deep parts may be nested; mail programs need four levels.
 const DEPTH: usize = 20;
+/// How many parts are shown as words; further ones are files. Apple Mail writes one before and after every picture.
+const WORDS: usize = 20;
 /// What stands in place of a mail that is beyond the limits. The original hangs below it.
 const BEYOND: &str = "Diese E-Mail ist zu gro\u{df} oder zu verschachtelt, um sie hier zu zeigen. Das Original ist angeh\u{e4}ngt.\n\
     This e-mail is too large or too complex to be shown here. The original is attached.";
@@ -22,10 +24,11 @@ const BEYOND: &str = "Diese E-Mail ist zu gro\u{df} oder zu verschachtelt, um si
 /// becomes a message that says so, with the original attached. The only error is a mail without any sender.
 pub fn read(raw: &RawArrival, max_size: u64) -> Result<Inbound, Failure> {
     let mail = Part::parse(&raw.raw);
-    let fits = u64::try_from(raw.raw.len()).is_ok_and(|size| size <= max_size);
-    if fits && let Some(receipt) = report::read(&mail) {
+    // A report may return a mail of any size; nothing large is read of it.
+    if let Some(receipt) = report::read(&mail) {
         return Ok(Inbound::Receipt(receipt));
     }
+    let fits = u64::try_from(raw.raw.len()).is_ok_and(|size| size <= max_size);
     let (from, from_name) =
         mail.headers.sender().ok_or_else(|| Failure::permanent(Reason::Unreadable, "the mail has no sender"))?;
     let content = if fits { content(&mail) } else { None };
@@ -74,6 +77,7 @@ struct Place {
 #[derive(Default)]
 struct Walk {
     parts: usize,
+    words: usize,
     attachments: Vec<Attachment>,
 }
 
@@ -89,7 +93,8 @@ impl Walk {
         if !children.is_empty() {
             return self.multipart(&media_type, &children, place.depth + 1);
         }
-        if is_words(part, &media_type, place) {
+        if self.words < WORDS && is_words(part, &media_type, place) {
+            self.words += 1;
             let piece = if media_type == "text/html" { Piece::html(part) } else { Piece::plain(part) };
             return Some(vec![piece]);
         }
@@ -132,3 +137,7 @@ fn is_noise(media_type: &str, around: &str) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

@@ -102,7 +102,7 @@ impl<'x> Page<'x> {
         let Some(found) = attribution(self.from(at)) else { return false };
         let below = at + found.lines;
         let only_quotes = self.last_quoted >= Some(below) && self.last_own < Some(below);
-        let unmarked = found.certain && self.last_quoted < Some(below);
+        let unmarked = found.certain && self.last_quoted < Some(at);
         // "Am Montag komme ich." right above another line that begins with "Am" is no part of the attribution.
         let begins_later = (at + 1..below).any(|later| attribution(self.from(later)).is_some_and(|a| a.full));
         (only_quotes || unmarked) && !begins_later
@@ -123,15 +123,14 @@ impl<'x> Page<'x> {
 }
 
 fn is_original_mark(rest: &[&str]) -> bool {
-    let line = rest.first().map_or("", |line| line.trim_start_matches(['>', ' ']).trim());
+    let line = rest.first().map_or("", |line| line.trim());
     line.starts_with("--") && ORIGINAL.contains(&line.trim_matches(['-', '_', ' ']).to_lowercase().as_str())
 }
 
 /// At least three kinds of header lines close together, beginning with "Von:" or "Gesendet:".
 fn is_header_block(rest: &[&str]) -> bool {
     let kind = |line: &&str| {
-        let line = line.trim_start_matches(['>', '*', ' ']);
-        let line: String = line.chars().take(16).filter(|c| !"* \u{a0}".contains(*c)).collect();
+        let line: String = line.trim_start().chars().take(16).filter(|c| !"* \u{a0}".contains(*c)).collect();
         let line = line.to_lowercase();
         HEADER.iter().position(|names| names.iter().any(|name| line.starts_with(name)))
     };
@@ -242,6 +241,18 @@ mod tests {
         assert_eq!(cut(text), (text.to_owned(), Taken::Nothing));
         assert_eq!(cut(&format!("{text}\n\n> Anna Muster\n> Amt")), (text.to_owned(), Taken::Quote));
         assert_eq!(cut(&format!("{text}\n-- \nBob")), (text.to_owned(), Taken::Signature));
+    }
+
+    #[test]
+    fn an_older_original_inside_a_quote_ends_nothing() {
+        for quote in [
+            "> Von: Anna\n> Gesendet: heute\n> An: Bob\n> Betreff: x",
+            "> -----Original Message-----\n> Passt es?",
+            "> Am 12.11.2026 um 10:00 schrieb Anna:",
+        ] {
+            let text = format!("{quote}\n\nJa, das passt.");
+            assert_eq!(cut(&text), (text, Taken::Nothing));
+        }
     }
 
     #[test]

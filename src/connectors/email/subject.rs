@@ -32,11 +32,15 @@ fn mark(text: &str) -> Option<(String, &str)> {
     known.then(|| (letters, rest.trim_start()))
 }
 
-/// The subject of mail that is about `subject`, an answer or not. Without a subject the first words of `text` serve,
-/// about 60 characters to a word's end; without words, `otherwise`.
-pub fn outgoing(subject: Option<&str>, answers: bool, text: &str, otherwise: &str) -> String {
-    let topic = subject.and_then(bare).or_else(|| first_words(text)).unwrap_or_else(|| clean::line(otherwise, 60));
-    if answers { format!("Re: {topic}") } else { topic }
+/// What a conversation is about: `subject`, else the first words of `text`, about 60 characters to a word's end;
+/// without words, `otherwise`.
+pub fn topic(subject: Option<&str>, text: &str, otherwise: &str) -> String {
+    subject.and_then(bare).or_else(|| first_words(text)).unwrap_or_else(|| clean::line(otherwise, 60))
+}
+
+/// The subject of mail about `topic`, an answer or not.
+pub fn of(topic: &str, answers: bool) -> String {
+    if answers { format!("Re: {topic}") } else { topic.to_owned() }
 }
 
 fn first_words(text: &str) -> Option<String> {
@@ -58,6 +62,10 @@ fn first_words(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn outgoing(subject: Option<&str>, answers: bool, text: &str, otherwise: &str) -> String {
+        of(&topic(subject, text, otherwise), answers)
+    }
 
     #[test]
     fn marks_of_answers_and_forwards_are_no_part_of_the_subject() {

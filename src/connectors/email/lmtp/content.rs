@@ -40,7 +40,7 @@ impl Content {
 
     /// Takes what belongs to the content from `input`; true when it has ended.
     pub fn take(&mut self, input: &mut BytesMut) -> bool {
-        let mut rest = &input[..];
+        let mut rest: &[u8] = input;
         let mut ended = false;
         while let Some((byte, after)) = rest.split_first() {
             if self.state == State::Text {

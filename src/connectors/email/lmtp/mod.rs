@@ -14,6 +14,7 @@ use crate::{
 use session::Session;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
+    io::AsyncReadExt,
     net::{TcpListener, TcpStream},
     task::JoinSet,
     time::{sleep, timeout},
@@ -22,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 const MOST_CONNECTIONS: usize = 100;
+/// How the first line of every session ends.
+const GREETING: &str = " LMTP Fehmarn\r\n";
+const GREETING_TIME: Duration = Duration::from_secs(3);
 /// How long a transaction in flight may still take after the word to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
@@ -45,10 +49,20 @@ pub async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Tries whether the address is free.
+/// Tries whether the address is free, or has a Fehmarn listening on it.
 pub async fn check(listen: SocketAddr) -> Finding {
-    let result = bind(listen).await.map(|_| "free to listen on".to_owned()).map_err(|failure| failure.detail);
+    let result = match bind(listen).await {
+        Ok(_) => Ok("free to listen on".to_owned()),
+        Err(_) if is_fehmarn(listen).await => Ok("Fehmarn is listening there".to_owned()),
+        Err(failure) => Err(failure.detail),
+    };
     Finding { what: format!("LMTP {listen}"), result }
+}
+
+async fn is_fehmarn(listen: SocketAddr) -> bool {
+    let mut greeting = Vec::new();
+    let read = async { TcpStream::connect(listen).await?.take(200).read_buf(&mut greeting).await };
+    matches!(timeout(GREETING_TIME, read).await, Ok(Ok(_))) && greeting.ends_with(GREETING.as_bytes())
 }
 
 /// Serves until `service.stop`; then gives what is in flight a moment.

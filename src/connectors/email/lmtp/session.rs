@@ -1,6 +1,6 @@
 //! One connection of the mail server: its commands, and our answers.
 
-use super::{Service, content::Content};
+use super::{GREETING, Service, content::Content};
 use crate::{connectors::email::arrival::arrival, ids::LocalUser};
 use bytes::{Bytes, BytesMut};
 use smtp_proto::{Error, MailFrom, Request};
@@ -59,8 +59,8 @@ impl Session {
 
     pub async fn run(mut self) {
         let _ = self.stream.set_nodelay(true);
-        let greeting = format!("220 {} LMTP Fehmarn", self.service.identity.domain());
-        self.say(&greeting);
+        let greeting = format!("220 {}{GREETING}", self.service.identity.domain());
+        self.output.extend_from_slice(greeting.as_bytes());
         match self.talk().await {
             Err(End::Goodbye(words)) => {
                 self.say(words);

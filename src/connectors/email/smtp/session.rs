@@ -41,7 +41,7 @@ impl Session {
         let wire =
             if server.tls == Tls::Implicit { Wire::secured(server.secure(tcp).await?) } else { Wire::plain(tcp) };
         let mut opening = Opening { wire, account };
-        opening.expect(Stage::Greeting, 220).await?;
+        opening.answer(Stage::Greeting, 220).await?;
         let mut hello = opening.hello().await?;
         if server.tls == Tls::Starttls {
             opening = opening.start_tls(&hello).await?;
@@ -89,7 +89,8 @@ impl Session {
     /// Everything up to the go-ahead for the content; in one write where the server allows it (RFC 2920).
     async fn announce(&mut self, mail: &Mail) -> Result<(), Trouble> {
         let stages = [Stage::Reset, Stage::Sender, Stage::Recipient, Stage::Data];
-        let stages = if self.open { &stages[..] } else { &stages[1..] };
+        let [_, unopened @ ..] = &stages;
+        let stages: &[Stage] = if self.open { &stages } else { unopened };
         self.open = true;
         if self.hello.has_capability(EXT_PIPELINING) {
             self.buffer.clear();
@@ -223,14 +224,14 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    async fn expect(&mut self, stage: Stage, code: u16) -> Result<Reply, Failure> {
+    async fn answer(&mut self, stage: Stage, code: u16) -> Result<Reply, Failure> {
         let reply = self.wire.reply().await.map_err(|e| self.lost(e))?;
         if reply.code == code { Ok(reply) } else { Err(self.named(reply.refusal(stage))) }
     }
 
     async fn ask(&mut self, stage: Stage, command: &str, code: u16) -> Result<Reply, Failure> {
         self.wire.write(command.as_bytes()).await.map_err(|e| self.lost(e))?;
-        self.expect(stage, code).await
+        self.answer(stage, code).await
     }
 
     fn lost(&self, error: io::Error) -> Failure {

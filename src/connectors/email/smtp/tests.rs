@@ -135,6 +135,7 @@ fn pool_for(account: Account) -> Pool {
 
 fn mail() -> Mail {
     Mail {
+        topic: "x".into(),
         envelope_from: "anna@chat.example".into(),
         to: "bob@example.org".into(),
         message: RemoteMessageId::new("1@chat.example"),

@@ -1,0 +1,49 @@
+//! The mails of `tests/fixtures/mail`, as they would come over a socket.
+
+use super::{arrival, parse};
+use crate::{
+    ids::LocalUser,
+    message::{Arrival, Inbound, RawArrival, Receipt},
+};
+use bytes::Bytes;
+use std::{fs, path::Path};
+
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mail")
+}
+
+/// The files have bare line feeds; SMTP has CRLF.
+pub fn bytes(name: &str) -> Bytes {
+    let file = fs::read(folder().join(format!("{name}.eml"))).unwrap();
+    let lines: Vec<&[u8]> = file.split(|byte| *byte == b'\n').collect();
+    Bytes::from(lines.join(b"\r\n".as_slice()))
+}
+
+pub fn raw(name: &str) -> RawArrival {
+    arrival::arrival(LocalUser::new("anna"), bytes(name))
+}
+
+pub fn message(name: &str) -> Arrival {
+    match parse::read(&raw(name), u64::MAX).unwrap() {
+        Inbound::Message(arrival) => *arrival,
+        Inbound::Receipt(receipt) => panic!("{receipt:?}"),
+    }
+}
+
+pub fn receipt(name: &str) -> Receipt {
+    match parse::read(&raw(name), u64::MAX).unwrap() {
+        Inbound::Receipt(receipt) => receipt,
+        Inbound::Message(arrival) => panic!("{arrival:?}"),
+    }
+}
+
+/// All of them, in the order of their names.
+pub fn all() -> Vec<Bytes> {
+    let mut names: Vec<String> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap().strip_suffix(".eml").unwrap().to_owned())
+        .collect();
+    names.sort();
+    assert!(names.len() >= 15);
+    names.iter().map(|name| bytes(name)).collect()
+}

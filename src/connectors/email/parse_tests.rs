@@ -1,0 +1,316 @@
+use super::*;
+use crate::{
+    connectors::email::{arrival, fixture},
+    ids::LocalUser,
+};
+use bytes::Bytes;
+
+fn raw(text: impl Into<Bytes>) -> RawArrival {
+    arrival::arrival(LocalUser::new("anna"), text.into())
+}
+
+fn message(text: impl Into<Bytes>) -> Arrival {
+    match read(&raw(text), u64::MAX).unwrap() {
+        Inbound::Message(arrival) => *arrival,
+        Inbound::Receipt(receipt) => panic!("{receipt:?}"),
+    }
+}
+
+fn names(arrival: &Arrival) -> Vec<(&str, &str)> {
+    arrival.attachments.iter().map(|file| (file.name.as_str(), file.media_type.as_str())).collect()
+}
+
+#[test]
+fn an_outlook_reply_is_what_its_writer_wrote() {
+    let mail = fixture::message("outlook-reply");
+    assert_eq!(mail.from.as_str(), "bob@example.org");
+    assert_eq!(mail.from_name.as_deref(), Some("Beispiel, Bob"));
+    assert_eq!(mail.message.as_str(), "AM0PR0142D1A@AM0PR01.example.org");
+    assert_eq!(mail.answers, [RemoteMessageId::new("mzxw6ytboi2dkmbrgq4tqmzxga@chat.example.org")]);
+    assert_eq!(mail.subject.as_deref(), Some("Ihr Antrag auf Sondernutzung f\u{fc}r den Marktplatz"));
+    assert_eq!(
+        mail.body.text,
+        "Guten Tag Frau Muster,\n\nder 20. November passt uns gut. Wir ben\u{f6}tigen etwa 40 m\u{b2}.\n\nMit freundlichen Gr\u{fc}\u{df}en\nBob Beispiel"
+    );
+    let html = mail.body.html.unwrap();
+    assert!(html.contains("<b>20. November</b>") && html.ends_with("<div>Bob Beispiel</div>\n"), "{html}");
+}
+
+#[test]
+fn a_gmail_reply_keeps_its_formatting_and_loses_its_quote() {
+    let mail = fixture::message("gmail-reply");
+    assert_eq!(mail.from_name.as_deref(), Some("J\u{f6}rg M\u{fc}ller"));
+    assert_eq!(mail.body.text, "Ja, gerne \u{1f44d}");
+    assert_eq!(mail.body.html.as_deref(), Some("<div dir=\"ltr\">Ja, <i>gerne</i> \u{1f44d}</div><br>"));
+    let answers: Vec<&str> = mail.answers.iter().map(RemoteMessageId::as_str).collect();
+    assert_eq!(answers, ["mzxw6ytboi2dkmbrgq4tqmzxga@chat.example.org", "root@chat.example.org"]);
+}
+
+#[test]
+fn an_apple_mail_with_a_picture_between_its_words_keeps_both() {
+    let mail = fixture::message("apple-mail");
+    assert_eq!(mail.body.text, "Hier ist das Foto:\n\nSie steht vor dem Rathaus.");
+    assert_eq!(names(&mail), [("Laterne am Rathaus (au\u{df}en).png", "image/png")]);
+    let html = mail.body.html.unwrap();
+    assert!(html.contains("Foto") && html.contains("Rathaus") && !html.contains("schrieb"), "{html}");
+}
+
+#[test]
+fn answers_between_quotes_are_read_with_their_quotes() {
+    let mail = fixture::message("thunderbird-inline");
+    assert_eq!(
+        mail.body.text,
+        "Am 12.11.26 um 10:00 schrieb Anna Muster:\n> Wie viele Personen kommen zur Besichtigung am kommenden Freitag um 14 Uhr?\n\n\
+         Wir kommen zu dritt. Meine Tochter ist auch dabei, wenn es geht; sie bringt die Unterlagen mit.\n\n\
+         > Brauchen Sie einen Parkplatz?\n\nJa, bitte."
+    );
+}
+
+#[test]
+fn html_alone_has_a_text_too() {
+    let mail = fixture::message("gmx-reply");
+    assert_eq!(
+        mail.body.text,
+        "Hallo Frau Muster,\n\nam Freitag kann ich nicht, aber am Montag.\nSiehe mein Plan (https://example.org/plan)."
+    );
+    assert!(mail.body.html.is_some_and(|html| html.contains("<strong>Montag</strong>") && !html.contains("Gesendet")));
+}
+
+#[test]
+fn old_character_sets_are_read() {
+    let mail = fixture::message("windows-1252");
+    assert_eq!(mail.from_name.as_deref(), Some("Fr\u{e4}nkel \u{2013} B\u{fc}ro"));
+    assert_eq!(mail.subject.as_deref(), Some("\u{201e} \u{c4}nderung \u{201c}"));
+    assert_eq!(mail.body.text, "Die Geb\u{fc}hr betr\u{e4}gt 30\u{a0}\u{20ac} \u{2013} \u{201e}bar\u{201c}.");
+    assert_eq!(fixture::message("raw-latin1").body.text, "Gr\u{fc}\u{df}e aus der Stra\u{df}e.");
+}
+
+#[test]
+fn a_broken_mail_shows_its_words_and_its_file() {
+    let mail = fixture::message("broken-boundary");
+    assert_eq!(mail.body.text, "100 % sicher = ganz sicher, Gr\u{fc}\u{df}e");
+    assert_eq!(names(&mail), [("Akte.pdf", "application/pdf")]);
+    assert_eq!(mail.attachments[0].bytes, "%PDF-1.4\n");
+}
+
+#[test]
+fn files_have_the_names_that_their_sender_gave_them() {
+    let mail = fixture::message("attachments");
+    assert_eq!(mail.subject.as_deref(), Some("Unterlagen f\u{fc}r den Bauantrag"));
+    assert_eq!(mail.body.text, "Anbei die Unterlagen.");
+    let docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+    assert_eq!(
+        names(&mail),
+        [
+            ("image-1.gif", "image/gif"),
+            ("Bauantrag Geb\u{e4}ude S\u{fc}d.pdf", "application/pdf"),
+            ("\u{dc}bersicht der Fl\u{e4}chen und Bauma\u{df}nahmen.docx", docx),
+            ("notiz.txt", "text/plain")
+        ]
+    );
+    assert_eq!(mail.attachments[3].bytes.as_ref(), b"\xfcber");
+}
+
+#[test]
+fn what_was_passed_on_is_not_cut_and_a_mail_in_a_mail_is_a_file() {
+    let mail = fixture::message("nested");
+    assert_eq!(mail.subject.as_deref(), Some("Beschwerde"));
+    assert!(
+        mail.body.text.starts_with("Das kam gestern") && mail.body.text.ends_with("Die Laterne brummt."),
+        "{}",
+        mail.body.text
+    );
+    assert_eq!(names(&mail), [("Beschwerde \u{fc}ber L\u{e4}rm.eml", "message/rfc822")]);
+    assert!(mail.attachments[0].bytes.starts_with(b"From: ida@example.com\r\n"));
+    assert!(mail.attachments[0].bytes.ends_with(b"--b2--"));
+}
+
+#[test]
+fn an_automatic_answer_is_a_message() {
+    let mail = fixture::message("out-of-office");
+    assert_eq!(mail.body.text, "Ich bin bis zum 20. November nicht im B\u{fc}ro.");
+    assert_eq!(mail.subject.as_deref(), Some("Automatische Antwort: Termin"));
+}
+
+#[test]
+fn nothing_unseen_gets_into_names() {
+    let mail = fixture::message("injection");
+    assert_eq!(mail.from_name.as_deref(), Some("Chef Bcc: x@example.org"));
+    assert_eq!(mail.subject.as_deref(), Some("Hallo Bcc: x@example.org x"));
+    assert_eq!(mail.message.as_str(), "evilid@example.com");
+    assert_eq!(mail.answers.iter().map(RemoteMessageId::as_str).collect::<Vec<_>>(), ["a@x", "b@x"]);
+    assert_eq!(names(&mail), [("Bcc: xfdp.exe", "text/x-evil")]);
+}
+
+#[test]
+fn a_mail_without_an_id_gets_one_that_stays_the_same() {
+    let mail = fixture::message("no-message-id");
+    assert_eq!(mail.message, fixture::message("no-message-id").message);
+    assert!(
+        mail.message.as_str().ends_with("@missing.invalid") && mail.message.as_str().len() == 68,
+        "{}",
+        mail.message
+    );
+    assert_eq!(mail.subject, None);
+    assert_eq!(mail.body.text, "Danke");
+}
+
+#[test]
+fn a_mail_without_a_sender_cannot_be_read_and_never_will() {
+    for text in ["", "\r\n", "Subject: x\r\n\r\ny", "From: nobody\r\n\r\ny", "Return-Path: <>\r\n\r\n"] {
+        let failure = read(&raw(text), u64::MAX).unwrap_err();
+        assert!(failure.is_permanent() && failure.reason == Reason::Unreadable, "{text}");
+    }
+}
+
+#[test]
+fn beyond_the_limits_a_mail_is_shown_as_a_file() {
+    let head = "From: bob@example.org\r\nSubject: Viel\r\nMessage-ID: <x@y>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n";
+    let many = format!("{head}{}", "--b\r\n\r\nx\r\n".repeat(300));
+    let mut deep = String::new();
+    for level in 0..40 {
+        deep.push_str(&format!("--b{level}\r\nContent-Type: multipart/mixed; boundary=b{}\r\n\r\n", level + 1));
+    }
+    let deep = format!("{}{deep}--b40\r\n\r\nx", head.replace("boundary=b", "boundary=b0"));
+    for text in [many, deep] {
+        let mail = message(text.clone());
+        assert_eq!((mail.body.text.as_str(), mail.body.html.as_ref()), (BEYOND, None));
+        assert_eq!(names(&mail), [("Viel.eml", "message/rfc822")]);
+        assert_eq!(mail.attachments[0].bytes, text);
+        assert_eq!(mail.message.as_str(), "x@y");
+    }
+    let large = raw("From: bob@example.org\r\n\r\n0123456789");
+    let Ok(Inbound::Message(mail)) = read(&large, 20) else { panic!() };
+    assert_eq!(mail.body.text, BEYOND);
+    let Ok(Inbound::Message(mail)) = read(&large, large.raw.len() as u64) else { panic!() };
+    assert_eq!(mail.body.text, "0123456789");
+}
+
+#[test]
+fn a_multipart_without_any_boundary_is_shown_as_it_is() {
+    assert_eq!(message("From: a@b.example\nContent-Type: multipart/mixed; boundary=b\n\nHallo").body.text, "Hallo");
+}
+
+#[test]
+fn a_text_with_a_name_is_a_file_unless_it_is_the_mail() {
+    let part = |name: &str| format!("--b\nContent-Type: text/plain; name={name}\n\n{name}\n");
+    let mail = message(format!(
+        "From: a@b.example\nContent-Type: multipart/mixed; boundary=b\n\n{}{}--b--\n",
+        part("a.txt"),
+        part("b.txt")
+    ));
+    assert_eq!((mail.body.text.as_str(), names(&mail)), ("a.txt", vec![("b.txt", "text/plain")]));
+    assert_eq!(message("From: a@b.example\nContent-Type: text/plain; name=a.txt\n\nHallo").body.text, "Hallo");
+}
+
+#[test]
+fn of_very_many_texts_the_later_ones_are_files() {
+    let mail =
+        message(format!("From: a@b.example\nContent-Type: multipart/mixed; boundary=b\n\n{}", "--b\n\nx\n".repeat(30)));
+    assert_eq!((mail.body.text.matches('x').count(), mail.attachments.len()), (WORDS, 10));
+}
+
+#[test]
+fn signatures_and_second_forms_that_nobody_reads_are_left_out() {
+    let mail = message(
+        "From: a@b.example\nContent-Type: multipart/signed; boundary=s\n\n--s\nContent-Type: multipart/alternative; boundary=b\n\n\
+         --b\n\nHallo\n--b\nContent-Type: text/x-amp-html\n\n<html>\n--b\nContent-Type: text/calendar\n\nBEGIN:VCALENDAR\n--b--\n\
+         --s\nContent-Type: application/pkcs7-signature; name=smime.p7s\n\nx\n--s--\n",
+    );
+    assert_eq!((mail.body.text.as_str(), names(&mail)), ("Hallo", vec![("file-1.ics", "text/calendar")]));
+}
+
+/// A small generator, so that a failure comes back with the same numbers.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end.max(1)
+    }
+}
+
+fn mutated(mail: &[u8], numbers: &mut Numbers) -> Vec<u8> {
+    const BITS: &[&[u8]] = &[
+        b"\r\n",
+        b"\n\n",
+        b"--b",
+        b"=",
+        b"\"",
+        b"<",
+        b">",
+        b"multipart/",
+        b"message/rfc822",
+        b"\0",
+        b"\xff",
+        b"=?utf-8?B?",
+        b"charset=utf-7",
+        b";",
+        b"Content-Type: ",
+    ];
+    let mut mail = mail.to_vec();
+    for _ in 0..=numbers.below(8) {
+        let at = numbers.below(mail.len());
+        match numbers.below(5) {
+            0 => mail.truncate(at),
+            1 => drop(mail.drain(at..(at + numbers.below(60)).min(mail.len()))),
+            2 => drop(mail.splice(at..at, BITS[numbers.below(BITS.len())].iter().copied())),
+            3 if !mail.is_empty() => mail[at] = numbers.below(256) as u8,
+            _ => {
+                let copy = mail[at..(at + numbers.below(200)).min(mail.len())].to_vec();
+                let to = numbers.below(mail.len());
+                drop(mail.splice(to..to, copy));
+            }
+        }
+    }
+    mail
+}
+
+#[test]
+fn no_bytes_whatever_make_it_panic() {
+    let mut numbers = Numbers(4711);
+    for mail in fixture::all() {
+        for round in 0..150 {
+            let mail = if round == 0 { mail.to_vec() } else { mutated(&mail, &mut numbers) };
+            let raw = raw(mail);
+            arrival::recipients(
+                &crate::connectors::email::address::Identity::new("x.example", "{localpart}@x.example").unwrap(),
+                &raw.raw,
+            );
+            let Ok(Inbound::Message(mail)) = read(&raw, u64::MAX) else { continue };
+            assert!(
+                mail.attachments.iter().all(|file| !file.name.is_empty() && !file.name.contains(['/', '\\', '\n']))
+            );
+            assert!(mail.from_name.is_none_or(|name| !name.contains(char::is_control)));
+            assert!(mail.subject.is_none_or(|subject| !subject.contains(char::is_control)));
+        }
+    }
+}
+
+#[test]
+fn a_mail_made_to_be_slow_is_read_in_time() {
+    let head = "From: a@b.example\r\nContent-Type: multipart/mixed; boundary=b\r\n";
+    let mails = [
+        format!("{head}\r\n{}", "--b\r\nContent-Type: multipart/mixed; boundary=nope\r\n\r\n".repeat(50_000)),
+        format!("{head}\r\n{}", "--b\r\nContent-Type: message/rfc822\r\n\r\n".repeat(50_000)),
+        format!("From: a@b.example\r\n{}", "Content-Type: message/rfc822\r\n\r\n".repeat(100_000)),
+        format!("From: a@b.example\r\n{}\r\nx", "References: <a@b>\r\n".repeat(200_000)),
+        format!("From: a@b.example\r\nTo: {}\r\n\r\nx", "a@b.example, ".repeat(300_000)),
+        format!("From: {}\r\n\r\nx", "(".repeat(1_000_000)),
+        format!("From: a@b.example\r\nSubject: {}\r\n\r\nx", "=?utf-8?Q?a?= ".repeat(200_000)),
+        format!("From: a@b.example\r\n\r\n{}", "> x\r\nAm 1.1.2026 um 10:00 schrieb x:\r\n".repeat(30_000)),
+        format!("From: a@b.example\r\n\r\n{}", "Von: x\r\n".repeat(50_000)),
+        format!("From: a@b.example\r\n\r\n{}", "\r\n".repeat(1_000_000)),
+        format!("From: a@b.example\r\nContent-Type: text/html\r\n\r\n{}", "<blockquote type=cite>".repeat(23_000)),
+        format!(
+            "From: a@b.example\r\nContent-Type: text/html\r\n\r\n{}",
+            "<div style=border-top:solid>".repeat(18_000)
+        ),
+    ];
+    for mail in mails {
+        let start = std::time::Instant::now();
+        let start_of_mail = mail.get(..120).unwrap_or_default().to_owned();
+        let _ = read(&raw(mail), u64::MAX);
+        assert!(start.elapsed().as_secs() < 10, "{:?} {start_of_mail}", start.elapsed());
+    }
+}
