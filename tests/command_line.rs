@@ -83,7 +83,7 @@ async fn check_says_of_each_fault_what_it_is_and_how_to_mend_it() {
     setup.slot.registration = registration;
 
     setup.smtp_port = closed;
-    fails(&setup, "SMTP 127.0.0.1", &["smtp"]).await;
+    fails(&setup, "SMTP 127.0.0.1", &["no connection", "see host, port and tls in connectors.email.smtp"]).await;
     setup.smtp_port = smtp;
 
     let other = TcpListener::bind(("127.0.0.1", setup.slot.listen_port)).unwrap();

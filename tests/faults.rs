@@ -1,7 +1,7 @@
 //! When something beside Fehmarn fails, nothing is lost, nothing doubles, and it goes on by itself.
 
 use crate::common::{
-    Conversation, Fehmarn, Setup, Staff,
+    Conversation, Fehmarn, Letter, Setup, Staff,
     gate::Gate,
     homeserver::{Homeserver, message},
     lmtp, servers, until,
@@ -26,14 +26,25 @@ async fn without_the_homeserver_it_waits_and_then_works() {
     fehmarn.wait_until_ready().await;
     let talk = Conversation::begin(fehmarn).await;
 
-    // It goes away, and mail comes in meanwhile.
+    // It goes away, and mail comes in meanwhile: for somebody whom Fehmarn knows, it waits here.
+    talk.hear("Hallo").await;
     gate.close().await;
     talk.bob.send(talk.answer("Sind Sie da?")).await;
     until("the mail in the queue", async || (!talk.fehmarn.rows("inbox:").is_empty()).then_some(())).await;
+    // For somebody of whom only the homeserver knows, it waits with the mail server.
+    let otto = Staff::new("Otto").await;
+    let address = otto.address(&talk.fehmarn.slot().domain);
+    let letter = Letter::new(&talk.bob, &address).text("Und Sie?").bytes();
+    let answer = lmtp::hand_over(talk.fehmarn.slot().lmtp_port, &talk.bob.address, &address, &letter).await.unwrap();
+    assert!(answer.starts_with("451"), "{answer}");
+    talk.bob.send_raw(&[&address], &letter).await;
     gate.open().await;
     talk.anna.wait_for_words(&talk.room, &talk.ghost, "Sind Sie da?").await;
+    let room = otto.wait_for_invitation(&talk.ghost).await;
+    otto.join(&room).await;
+    otto.wait_for_words(&room, &talk.ghost, "Und Sie?").await;
     talk.hear("Ja.").await;
-    assert_eq!(talk.heard().await, ["Sind Sie da?", "Ja."]);
+    assert_eq!(talk.heard().await, ["Hallo", "Sind Sie da?", "Ja."]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,9 @@ use crate::common::{
 /// Every mail's UID and flags.
 fn contents(login: &str) -> Vec<(u32, String)> {
     let mut session = sign_in(login);
-    session.examine("INBOX").unwrap();
+    if session.examine("INBOX").unwrap().exists == 0 {
+        return Vec::new();
+    }
     let mails = session.fetch("1:*", "(UID FLAGS)").unwrap();
     mails.iter().map(|mail| (mail.uid.unwrap(), flags_of(mail))).collect()
 }
