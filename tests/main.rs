@@ -1,3 +1,13 @@
+//! The promises of Fehmarn, tried against a real Synapse, Postfix, Dovecot and PostgreSQL. One program: each file of this
+//! folder is a module. `scripts/test` starts the servers and runs them.
+
+mod application_service;
+mod command_line;
 mod common;
+mod crossing;
+mod faults;
+mod imap;
+mod kill;
 mod layers;
+mod postgres;
 mod store;

@@ -131,10 +131,13 @@ impl Homeserver {
         Ok(Self(Arc::new(Inner { http, base, token, versions, slots: Semaphore::new(REQUESTS_AT_ONCE) })))
     }
 
-    /// Which versions of the specification the homeserver speaks; asked without a token.
+    /// Which versions of the specification the homeserver speaks. Asked without a token: to one that it does not know
+    /// it would answer 401, and nothing of itself.
     pub async fn spec_versions(&self) -> Result<Vec<String>, Error> {
-        let answer = self.send(get_supported_versions::Request::new(), None, None).await?;
-        Ok(answer.versions)
+        let request = self.build(get_supported_versions::Request::new(), SendAccessToken::None)?;
+        let response = self.execute(request, ANSWER_LIMIT).await?;
+        let answer = get_supported_versions::Response::try_from_http_response(response);
+        Ok(answer.map_err(|e| Error::Unreadable(chain(&e)))?.versions)
     }
 
     /// Asks the homeserver to ping us back; ends its back-off. Returns how long that took.
@@ -162,15 +165,21 @@ impl Homeserver {
         device: Option<&DeviceId>,
         limit: u64,
     ) -> Result<http::Response<Bytes>, Error> {
-        let inner = &*self.0;
-        let token = SendAccessToken::Appservice(inner.token.expose());
-        let mut request = request
-            .try_into_http_request::<BytesMut>(&inner.base, token, R::PathBuilder::input(&inner.versions))
-            .map_err(|e| Error::Unreadable(chain(&e)))?;
+        let mut request = self.build(request, SendAccessToken::Appservice(self.0.token.expose()))?;
         let mut identity = AppserviceUserIdentity::default();
         identity.user_id = user;
         identity.device_id = device;
         identity.maybe_add_to_uri(request.uri_mut()).map_err(|e| Error::Unreadable(chain(&e)))?;
+        self.execute(request, limit).await
+    }
+
+    fn build<R: Request>(&self, request: R, token: SendAccessToken<'_>) -> Result<http::Request<BytesMut>, Error> {
+        let versions = R::PathBuilder::input(&self.0.versions);
+        request.try_into_http_request(&self.0.base, token, versions).map_err(|e| Error::Unreadable(chain(&e)))
+    }
+
+    async fn execute(&self, request: http::Request<BytesMut>, limit: u64) -> Result<http::Response<Bytes>, Error> {
+        let inner = &*self.0;
         let request =
             reqwest::Request::try_from(request.map(BytesMut::freeze)).map_err(|e| Error::Unreadable(chain(&e)))?;
         let _slot = inner.slots.acquire().await.map_err(|_| Error::Unreachable("stopping".into()))?;

@@ -34,7 +34,7 @@ use sqlx::{
     migrate::MigrateError,
 };
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -50,6 +50,8 @@ pub enum Error {
         "the database was written by a newer Fehmarn (migration {0}); run that version, or restore the backup made before it"
     )]
     Newer(i64),
+    #[error("the database file {0}: {1}; its folder must exist, and Fehmarn's user must be able to write there")]
+    File(PathBuf, Arc<std::io::Error>),
     #[error("database url {0}: must begin with sqlite: or postgres://")]
     Url(String),
     #[error("the writer of this group was stopped before its commit")]
@@ -97,7 +99,7 @@ impl Store {
             return Err(Error::Url(url.split(':').next().unwrap_or_default().into()));
         }
         if let Some(path) = sqlite {
-            create_private(Path::new(path)).map_err(|e| Error::from(sqlx::Error::Io(e)))?;
+            create_private(Path::new(path)).map_err(|e| Error::File(path.into(), Arc::new(e)))?;
         }
         let options = AnyConnectOptions::from_str(url)?;
         let readers = AnyPoolOptions::new()

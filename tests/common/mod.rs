@@ -1,5 +1,39 @@
-pub mod servers {
-    pub fn postgres_url() -> String {
-        std::env::var("PGURL").unwrap()
-    }
-}
+//! What the tests share.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `servers` | where the real servers are |
+//! | `slot` | an application service for each test that runs at the same time |
+//! | `fehmarn`, `process` | the program itself, started as an admin would; its signals and logs |
+//! | `staff` | somebody who writes in Matrix; `events`: what they read there |
+//! | `outside` | somebody who has e-mail; `letter`: what they write, `mail`: what they get |
+//! | `conversation` | both, who have begun to write to each other |
+//! | `lmtp` | a mail server that hands over mail |
+//! | `homeserver` | requests of a homeserver, made by hand |
+//! | `gate` | a connection that can be cut |
+//! | `wait` | waiting for a condition |
+
+pub mod conversation;
+pub mod events;
+pub mod fehmarn;
+pub mod gate;
+pub mod homeserver;
+pub mod letter;
+pub mod lmtp;
+pub mod mail;
+pub mod outside;
+pub mod process;
+pub mod servers;
+pub mod slot;
+pub mod staff;
+pub mod wait;
+
+pub use conversation::Conversation;
+pub use events::{body, html, sender};
+pub use fehmarn::{Fehmarn, Setup};
+pub use letter::Letter;
+pub use mail::Mail;
+pub use outside::Outside;
+pub use servers::servers;
+pub use staff::Staff;
+pub use wait::until;

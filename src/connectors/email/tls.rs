@@ -108,6 +108,16 @@ impl Server {
         self.unreachable("no TLS", format!("{why}; check host, port, tls and ca_file"))
     }
 
+    /// What `fehmarn check` says of a failure, with the keys of this section of `connectors.email` to look at.
+    pub fn mend(&self, section: &str, failure: &Failure) -> String {
+        let keys = match failure.reason {
+            Reason::AccessDenied => "username and password_file",
+            _ => "host, port and tls",
+        };
+        let problem = failure.detail.strip_prefix(&format!("{self}: ")).unwrap_or(&failure.detail);
+        format!("{problem}; see {keys} in connectors.email.{section}")
+    }
+
     pub fn unreachable(&self, what: &str, why: impl fmt::Display) -> Failure {
         Failure::transient(Reason::Unreachable, format!("{self}: {what}: {why}"))
     }

@@ -75,10 +75,10 @@ pub async fn check(account: Arc<Account>) -> Finding {
         look.await.map_err(|_| gave_up(&what))?
     };
     let result = match timeout(CHECK_TIME, talk).await {
-        Ok(result) => result.map_err(|failure| failure.detail),
-        Err(_) => Err(format!("no answer within {} s", CHECK_TIME.as_secs())),
+        Ok(result) => result,
+        Err(_) => Err(account.server.unreachable("no answer", format!("within {} s", CHECK_TIME.as_secs()))),
     };
-    Finding { what, result }
+    Finding { what, result: result.map_err(|failure| account.server.mend("imap", &failure)) }
 }
 
 /// One connection from its beginning to its end.

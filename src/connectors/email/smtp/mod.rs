@@ -118,10 +118,10 @@ impl Pool {
                 session.quit().await;
                 Ok(words)
             }
-            Ok(Err(failure)) => Err(failure.detail),
-            Err(_) => Err(format!("{server}: no answer within {} s", CHECK_TIME.as_secs())),
+            Ok(Err(failure)) => Err(failure),
+            Err(_) => Err(server.unreachable("no answer", format!("within {} s", CHECK_TIME.as_secs()))),
         };
-        Finding { what: format!("SMTP {server}"), result }
+        Finding { what: format!("SMTP {server}"), result: result.map_err(|failure| server.mend("smtp", &failure)) }
     }
 }
 

@@ -1,0 +1,84 @@
+//! A slot: one application service that Synapse knows, with ports, a prefix and a mail domain of its own. Tests run at
+//! the same time, each in a process; a slot belongs to one of them.
+
+use super::servers;
+use serde::Deserialize;
+use std::{
+    fs::File,
+    path::PathBuf,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+#[derive(Clone, Deserialize)]
+pub struct Slot {
+    pub name: String,
+    /// What the localparts of its ghosts begin with.
+    pub prefix: String,
+    /// Postfix hands mail for this domain to `lmtp_port`.
+    pub domain: String,
+    /// Postfix puts mail for this domain into the one mailbox of `imap_login`.
+    pub imap_domain: String,
+    pub imap_login: String,
+    pub dir: PathBuf,
+    pub registration: PathBuf,
+    pub listen_port: u16,
+    pub lmtp_port: u16,
+    pub spare_ports: Vec<u16>,
+}
+
+/// A slot that is ours until this is dropped, or the process ends.
+pub struct Taken {
+    pub slot: Slot,
+    _lock: File,
+}
+
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+/// Waits for a free slot.
+pub fn take() -> Taken {
+    let slots = &servers().slots;
+    assert!(!slots.is_empty(), "the servers have no slots");
+    // Not always the first: what one test leaves behind in Synapse should rarely meet the next one.
+    let first = std::process::id() as usize;
+    let since = Instant::now();
+    while since.elapsed() < LONGEST_WAIT {
+        for n in 0..slots.len() {
+            let slot = &slots[(first + n) % slots.len()];
+            if let Some(taken) = try_take(slot) {
+                return taken;
+            }
+        }
+        sleep(Duration::from_millis(200));
+    }
+    panic!("no slot became free within {LONGEST_WAIT:?}");
+}
+
+fn try_take(slot: &Slot) -> Option<Taken> {
+    let path = slot.dir.join("in-use.lock");
+    let lock = File::create(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    lock.try_lock().ok().map(|()| Taken { slot: slot.clone(), _lock: lock })
+}
+
+impl Slot {
+    /// The Matrix id of the ghost of an address.
+    pub fn ghost(&self, address: &str) -> String {
+        let mut id = format!("@{}email_", self.prefix);
+        for byte in address.bytes() {
+            match byte {
+                b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => id.push(byte.into()),
+                _ => id.push_str(&format!("={byte:02x}")),
+            }
+        }
+        format!("{id}:{}", servers().server_name)
+    }
+
+    /// The localpart of its bot, as `fehmarn init` chose it.
+    pub fn bot(&self) -> String {
+        format!("fehmarn{}", self.prefix).trim_end_matches('_').to_owned()
+    }
+
+    pub fn listen_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.listen_port)
+    }
+}
