@@ -1,32 +1,28 @@
 //! A mail as it goes over the wire (RFC 5321 section 4.5.2).
 
-/// Appends the bytes of a mail with its lines dot-stuffed and the final dot.
+use std::fmt;
+
+/// Displays the text of a mail with its lines dot-stuffed and the final dot.
 ///
 /// Whatever comes in, a CR and an LF only go out as a pair: a bare one could make a server see an end of data where
 /// there is none, and read the rest of the mail as commands ("SMTP smuggling"). So each of CR, LF and CRLF ends a line.
-pub fn append(mail: &[u8], out: &mut Vec<u8>) {
-    let mut rest = mail;
-    while !rest.is_empty() {
-        let (line, after) = split_line(rest);
-        if line.first() == Some(&b'.') {
-            out.push(b'.');
-        }
-        out.extend_from_slice(line);
-        out.extend_from_slice(b"\r\n");
-        rest = after;
-    }
-    out.extend_from_slice(b".\r\n");
-}
+/// lettre's own encoder lets bare ones through, adds an empty line and sends the dot in a packet of its own.
+pub struct Content<'a>(pub &'a str);
 
-/// The first line without its end, and what follows.
-fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
-    let Some(end) = text.iter().position(|byte| matches!(byte, b'\r' | b'\n')) else {
-        return (text, &[]);
-    };
-    let (line, rest) = text.split_at(end);
-    match rest {
-        [b'\r', b'\n', after @ ..] | [_, after @ ..] => (line, after),
-        [] => (line, rest),
+impl fmt::Display for Content<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in self.0.split_inclusive('\n') {
+            let piece = piece.strip_suffix('\n').unwrap_or(piece);
+            let piece = piece.strip_suffix('\r').unwrap_or(piece);
+            for line in piece.split('\r') {
+                if line.starts_with('.') {
+                    f.write_str(".")?;
+                }
+                f.write_str(line)?;
+                f.write_str("\r\n")?;
+            }
+        }
+        f.write_str(".\r\n")
     }
 }
 
@@ -35,9 +31,7 @@ mod tests {
     use super::*;
 
     fn wire(mail: &str) -> String {
-        let mut out = Vec::new();
-        append(mail.as_bytes(), &mut out);
-        String::from_utf8(out).unwrap()
+        Content(mail).to_string()
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Mail on its way out: a pool of connections to one mail server.
 
 mod content;
+mod lines;
+mod opening;
 mod reply;
 mod session;
 #[cfg(test)]
@@ -159,7 +161,7 @@ impl Shared {
 
     fn take(&self) -> Option<Session> {
         let mut idle = self.idle();
-        while let Some((mut session, since)) = idle.sessions.pop() {
+        while let Some((session, since)) = idle.sessions.pop() {
             if since.elapsed() < self.times.idle && session.is_quiet() {
                 return Some(session);
             }

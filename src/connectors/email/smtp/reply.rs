@@ -2,14 +2,15 @@
 
 use crate::failure::{Failure, Reason};
 use bytes::Bytes;
+use lettre::transport::smtp::{Error, response::Response};
 use smtp_proto::response::parser::ResponseReceiver;
-use std::fmt;
+use std::{error::Error as _, fmt};
 
 /// An answer (RFC 5321 section 4.2), one line or several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     pub code: u16,
-    /// All its lines as they came.
+    /// Code and words. Of several lines lettre makes one.
     pub raw: Bytes,
 }
 
@@ -49,6 +50,21 @@ impl Stage {
 }
 
 impl Reply {
+    /// The answer in what lettre gives back: a refusal is an error to it.
+    ///
+    /// # Errors
+    /// The given one, if no answer is behind it.
+    pub fn of(result: Result<Response, Error>) -> Result<Self, Error> {
+        let (code, text) = match result {
+            Ok(response) => (u16::from(response.code()), response.message().collect::<Vec<_>>().join(" ")),
+            Err(error) => match error.status() {
+                Some(code) => (u16::from(code), words(&error)),
+                None => return Err(error),
+            },
+        };
+        Ok(Self { code, raw: Bytes::from(format!("{code} {text}\r\n")) })
+    }
+
     pub fn is_positive(&self) -> bool {
         (200..300).contains(&self.code)
     }
@@ -104,12 +120,31 @@ impl Reply {
     }
 }
 
-/// The server's own words on one line of bounded length, for operators.
+/// Why a connection failed, for operators: may hold what the server said.
+pub fn cause(error: &Error) -> impl fmt::Display {
+    OneLine(words(error))
+}
+
+/// What is behind an error; the error itself says the same after words of lettre's.
+fn words(error: &Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// The server's own words.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        OneLine(String::from_utf8_lossy(&self.raw)).fmt(f)
+    }
+}
+
+/// A text on one line of bounded length, for operators.
+struct OneLine<T>(T);
+
+impl<T: AsRef<str>> fmt::Display for OneLine<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const LONGEST: usize = 300;
-        let text = String::from_utf8_lossy(&self.raw);
-        let mut words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+        let mut words =
+            self.0.as_ref().split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
         let mut left = LONGEST;
         if let Some(first) = words.next() {
             f.write_str(&first.chars().take(LONGEST).collect::<String>())?;

@@ -1,28 +1,33 @@
 //! One connection to the mail server: opened, signed in, and then one mail after the other.
 
 use super::{
-    Account, content,
-    reply::{Reply, Stage},
+    Account,
+    content::Content,
+    opening::Opening,
+    reply::{Reply, Stage, cause},
     wire::Wire,
 };
 use crate::{
-    connectors::email::{compose::Mail, tls::Tls},
+    connectors::email::compose::Mail,
     failure::{Failure, Reason},
 };
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use smtp_proto::{AUTH_LOGIN, AUTH_PLAIN, EXT_PIPELINING, EXT_SIZE, EXT_START_TLS, EhloResponse};
-use std::io::{self, Write};
-
-/// Buffers that one huge mail has blown up are given back.
-const KEPT_BUFFER: usize = 256 << 10;
+use lettre::transport::smtp::{
+    Error,
+    client::AsyncSmtpConnection,
+    commands::{Data, Quit, Rset},
+    response::Response,
+};
+use smtp_proto::{EXT_PIPELINING, EXT_SIZE, EhloResponse};
+use std::fmt;
 
 pub struct Session {
+    connection: AsyncSmtpConnection,
+    /// The other handle to what `connection` reads and writes.
     wire: Wire,
     server: String,
     hello: EhloResponse<String>,
     /// A transaction was begun and not ended: RSET comes before the next.
     open: bool,
-    buffer: Vec<u8>,
 }
 
 /// Why a mail was not handed over.
@@ -36,19 +41,10 @@ pub enum Trouble {
 impl Session {
     /// Connects, encrypts and signs in, as the account asks for.
     pub async fn open(account: &Account) -> Result<Self, Failure> {
-        let server = &account.server;
-        let tcp = server.connect().await?;
-        let wire =
-            if server.tls == Tls::Implicit { Wire::secured(server.secure(tcp).await?) } else { Wire::plain(tcp) };
-        let mut opening = Opening { wire, account };
-        opening.answer(Stage::Greeting, 220).await?;
-        let mut hello = opening.hello().await?;
-        if server.tls == Tls::Starttls {
-            opening = opening.start_tls(&hello).await?;
-            hello = opening.hello().await?;
-        }
-        opening.sign_in(&hello).await?;
-        Ok(Self { wire: opening.wire, server: server.to_string(), hello, open: false, buffer: Vec::new() })
+        let mut opening = Opening::begin(account).await?;
+        opening.sign_in().await?;
+        let Opening { connection, wire, hello, .. } = opening;
+        Ok(Self { connection, wire, server: account.server.to_string(), hello, open: false })
     }
 
     /// For `fehmarn check`.
@@ -62,13 +58,13 @@ impl Session {
     }
 
     /// Whether the connection may be used again after having been idle.
-    pub fn is_quiet(&mut self) -> bool {
+    pub fn is_quiet(&self) -> bool {
         self.wire.is_quiet()
     }
 
     /// Says goodbye and does not wait for the answer.
     pub async fn quit(mut self) {
-        let _ = self.wire.write(b"QUIT\r\n").await;
+        let _ = self.connection.command(Quit).await;
     }
 
     /// Hands over one mail. `Ok` only after the server has answered 250 to its content.
@@ -76,12 +72,12 @@ impl Session {
         self.refuse_too_large(mail)?;
         check_address(&mail.envelope_from, Reason::Internal)?;
         check_address(&mail.to, Reason::UnknownRecipient)?;
+        let content = std::str::from_utf8(&mail.bytes).map_err(|e| {
+            Trouble::Answered(Failure::permanent(Reason::Internal, format!("a mail that is not 7-bit ASCII: {e}")))
+        })?;
         self.announce(mail).await?;
-        self.buffer.clear();
-        self.buffer.reserve(mail.bytes.len() + mail.bytes.len() / 64 + 16);
-        content::append(&mail.bytes, &mut self.buffer);
-        self.write_buffer(false).await?;
-        let reply = self.read(Stage::Content, false).await?;
+        let result = self.connection.command(Content(content)).await;
+        let reply = self.understand(Stage::Content, result, false)?;
         self.open = false;
         if reply.is_positive() { Ok(()) } else { Err(self.refused(Stage::Content, &reply)) }
     }
@@ -92,33 +88,31 @@ impl Session {
         let [_, unopened @ ..] = &stages;
         let stages: &[Stage] = if self.open { &stages } else { unopened };
         self.open = true;
-        if self.hello.has_capability(EXT_PIPELINING) {
-            self.buffer.clear();
-            stages.iter().for_each(|stage| self.put_command(*stage, mail));
-            self.write_buffer(true).await?;
-            return self.read_announced(stages).await;
-        }
-        for stage in stages {
-            self.buffer.clear();
-            self.put_command(*stage, mail);
-            let untouched = Some(stage) == stages.first();
-            self.write_buffer(untouched).await?;
-            let reply = self.read(*stage, untouched).await?;
-            if !is_hoped_for(*stage, &reply) {
-                return Err(self.refused(*stage, &reply));
-            }
+        let at_once = if self.hello.has_capability(EXT_PIPELINING) { stages.len() } else { 1 };
+        let size = self.hello.has_capability(EXT_SIZE).then_some(mail.bytes.len());
+        let mut untouched = true;
+        for stages in stages.chunks(at_once) {
+            self.announce_together(&Commands { stages, mail, size }, untouched).await?;
+            untouched = false;
         }
         Ok(())
     }
 
     /// Reads the answer to each command of the group. The first refusal is the reason; the later ones follow from it.
-    async fn read_announced(&mut self, stages: &[Stage]) -> Result<(), Trouble> {
+    async fn announce_together(&mut self, commands: &Commands<'_>, mut untouched: bool) -> Result<(), Trouble> {
         let mut refused: Option<Trouble> = None;
-        for stage in stages {
-            let reply = match (self.read(*stage, Some(stage) == stages.first()).await, refused.take()) {
+        let mut first = Some(self.connection.command(commands).await);
+        for &stage in commands.stages {
+            let result = match first.take() {
+                Some(result) => result,
+                None => self.connection.read_response().await,
+            };
+            let answer = self.understand(stage, result, untouched);
+            untouched = false;
+            let reply = match (answer, refused.take()) {
                 (Ok(reply), None) => reply,
                 (Err(trouble), None) => return Err(trouble),
-                (Ok(reply), Some(trouble)) if !(*stage == Stage::Data && is_hoped_for(*stage, &reply)) => {
+                (Ok(reply), Some(trouble)) if !(stage == Stage::Data && is_hoped_for(stage, &reply)) => {
                     refused = Some(trouble);
                     continue;
                 }
@@ -126,8 +120,8 @@ impl Session {
                 // would end it with a lone dot; but a server that says "go on" after a refusal may take that for a mail.
                 (_, Some(trouble)) => return Err(trouble.broken()),
             };
-            if !is_hoped_for(*stage, &reply) {
-                let trouble = self.refused(*stage, &reply);
+            if !is_hoped_for(stage, &reply) {
+                let trouble = self.refused(stage, &reply);
                 if matches!(trouble, Trouble::Broken { .. }) {
                     return Err(trouble);
                 }
@@ -137,38 +131,16 @@ impl Session {
         refused.map_or(Ok(()), Err)
     }
 
-    fn put_command(&mut self, stage: Stage, mail: &Mail) {
-        let out = &mut self.buffer;
-        // Writing into a Vec cannot fail.
-        let _ = match stage {
-            Stage::Reset => out.write_all(b"RSET\r\n"),
-            Stage::Sender if self.hello.has_capability(EXT_SIZE) => {
-                write!(out, "MAIL FROM:<{}> SIZE={}\r\n", mail.envelope_from, mail.bytes.len())
-            }
-            Stage::Sender => write!(out, "MAIL FROM:<{}>\r\n", mail.envelope_from),
-            Stage::Recipient => write!(out, "RCPT TO:<{}>\r\n", mail.to),
-            _ => out.write_all(b"DATA\r\n"),
-        };
-    }
-
-    async fn write_buffer(&mut self, untouched: bool) -> Result<(), Trouble> {
-        let result = self.wire.write(&self.buffer).await;
-        if self.buffer.capacity() > KEPT_BUFFER {
-            self.buffer = Vec::new();
-        }
-        result.map_err(|e| self.lost("connection lost", e, untouched))
-    }
-
-    async fn read(&mut self, stage: Stage, untouched: bool) -> Result<Reply, Trouble> {
-        let reply = self.wire.reply().await.map_err(|e| self.lost("no answer", e, untouched))?;
+    fn understand(&self, stage: Stage, result: Result<Response, Error>, untouched: bool) -> Result<Reply, Trouble> {
+        let reply = Reply::of(result).map_err(|e| self.lost(&e, untouched))?;
         if reply.is_goodbye() {
             return Err(Trouble::Broken { failure: reply.refusal(stage), untouched });
         }
         Ok(reply)
     }
 
-    fn lost(&self, what: &str, error: io::Error, untouched: bool) -> Trouble {
-        let detail = format!("{}: {what}: {error}", self.server);
+    fn lost(&self, error: &Error, untouched: bool) -> Trouble {
+        let detail = format!("{}: no answer: {}", self.server, cause(error));
         Trouble::Broken { failure: Failure::transient(Reason::Unreachable, detail), untouched }
     }
 
@@ -197,6 +169,26 @@ impl Session {
     }
 }
 
+/// The commands of a mail up to its content, as they are sent together.
+struct Commands<'a> {
+    stages: &'a [Stage],
+    mail: &'a Mail,
+    /// Told to servers that ask for it (RFC 1870).
+    size: Option<usize>,
+}
+
+impl fmt::Display for Commands<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stages.iter().try_for_each(|stage| match (stage, self.size) {
+            (Stage::Reset, _) => Rset.fmt(f),
+            (Stage::Sender, Some(size)) => write!(f, "MAIL FROM:<{}> SIZE={size}\r\n", self.mail.envelope_from),
+            (Stage::Sender, None) => write!(f, "MAIL FROM:<{}>\r\n", self.mail.envelope_from),
+            (Stage::Recipient, _) => write!(f, "RCPT TO:<{}>\r\n", self.mail.to),
+            _ => Data.fmt(f),
+        })
+    }
+}
+
 impl Trouble {
     fn broken(self) -> Self {
         match self {
@@ -215,69 +207,4 @@ fn check_address(address: &str, reason: Reason) -> Result<(), Trouble> {
         return Ok(());
     }
     Err(Trouble::Answered(Failure::permanent(reason, "an address that SMTP cannot carry")))
-}
-
-/// A connection that is not yet ready for mail.
-struct Opening<'a> {
-    wire: Wire,
-    account: &'a Account,
-}
-
-impl Opening<'_> {
-    async fn answer(&mut self, stage: Stage, code: u16) -> Result<Reply, Failure> {
-        let reply = self.wire.reply().await.map_err(|e| self.lost(e))?;
-        if reply.code == code { Ok(reply) } else { Err(self.named(reply.refusal(stage))) }
-    }
-
-    async fn ask(&mut self, stage: Stage, command: &str, code: u16) -> Result<Reply, Failure> {
-        self.wire.write(command.as_bytes()).await.map_err(|e| self.lost(e))?;
-        self.answer(stage, code).await
-    }
-
-    fn lost(&self, error: io::Error) -> Failure {
-        self.account.server.unreachable("connection lost", error)
-    }
-
-    fn named(&self, mut failure: Failure) -> Failure {
-        failure.detail = format!("{}: {}", self.account.server, failure.detail);
-        failure
-    }
-
-    async fn hello(&mut self) -> Result<EhloResponse<String>, Failure> {
-        let command = format!("EHLO {}\r\n", self.account.hello);
-        let reply = self.ask(Stage::Hello, &command, 250).await?;
-        EhloResponse::parse(&mut reply.raw.iter()).map_err(|e| self.account.server.unreachable("answer to EHLO", e))
-    }
-
-    async fn start_tls(mut self, hello: &EhloResponse<String>) -> Result<Self, Failure> {
-        if !hello.has_capability(EXT_START_TLS) {
-            return Err(self.denied("does not offer STARTTLS; check port and tls"));
-        }
-        self.ask(Stage::StartTls, "STARTTLS\r\n", 220).await?;
-        let server = &self.account.server;
-        let tcp = self.wire.into_plain().map_err(|e| server.no_tls(e))?;
-        Ok(Self { wire: Wire::secured(server.secure(tcp).await?), account: self.account })
-    }
-
-    async fn sign_in(&mut self, hello: &EhloResponse<String>) -> Result<(), Failure> {
-        let Some((user, password)) = &self.account.login else { return Ok(()) };
-        if !self.wire.is_secured() && !self.wire.is_local() {
-            return Err(self.denied("the password is not sent without TLS; set tls"));
-        }
-        if hello.auth() & AUTH_PLAIN != 0 {
-            let token = BASE64.encode(format!("\0{user}\0{}", password.expose()));
-            self.ask(Stage::SignIn, &format!("AUTH PLAIN {token}\r\n"), 235).await?;
-        } else if hello.auth() & AUTH_LOGIN != 0 {
-            self.ask(Stage::SignIn, "AUTH LOGIN\r\n", 334).await?;
-            self.ask(Stage::SignIn, &format!("{}\r\n", BASE64.encode(user)), 334).await?;
-            self.ask(Stage::SignIn, &format!("{}\r\n", BASE64.encode(password.expose())), 235).await?;
-        } else {
-            return Err(self.denied("offers neither AUTH PLAIN nor AUTH LOGIN; check username, port and tls"));
-        }
-        Ok(())
-    }
-
-    fn denied(&self, what: &str) -> Failure {
-        Failure::transient(Reason::AccessDenied, format!("{}: {what}", self.account.server))
-    }
 }

@@ -1,0 +1,104 @@
+//! A connection that is not yet ready for mail: greeted, encrypted, signed in.
+
+use super::{
+    Account,
+    reply::{Reply, Stage, cause},
+    wire::Wire,
+};
+use crate::{
+    connectors::email::tls::Tls,
+    failure::{Failure, Reason},
+};
+use lettre::transport::smtp::{
+    Error,
+    authentication::{Credentials, Mechanism},
+    client::AsyncSmtpConnection,
+    commands::Starttls,
+    extension::ClientId,
+};
+use smtp_proto::{EXT_START_TLS, EhloResponse};
+use tokio::net::TcpStream;
+
+const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+
+/// A connection whose server has greeted us and said what it can do.
+pub struct Opening<'a> {
+    pub connection: AsyncSmtpConnection,
+    pub wire: Wire,
+    pub hello: EhloResponse<String>,
+    account: &'a Account,
+}
+
+impl<'a> Opening<'a> {
+    /// Connects and encrypts, as the account asks for.
+    pub async fn begin(account: &'a Account) -> Result<Self, Failure> {
+        let server = &account.server;
+        let tcp = server.connect().await?;
+        let wire = match server.tls {
+            Tls::None => Wire::plain(tcp),
+            Tls::Implicit => Wire::secured(server.secure(tcp).await?),
+            Tls::Starttls => Wire::secured_later(server.secure(Self::start_tls(account, tcp).await?).await?),
+        };
+        Self::greet(account, wire).await
+    }
+
+    /// lettre keeps of the answer to EHLO only what it uses itself; the rest is read from what was heard.
+    async fn greet(account: &'a Account, wire: Wire) -> Result<Self, Failure> {
+        let name = ClientId::Domain(account.hello.clone());
+        let result = AsyncSmtpConnection::connect_with_transport(Box::new(wire.clone()), &name).await;
+        let stage = if wire.has_spoken() { Stage::Hello } else { Stage::Greeting };
+        let connection = result.map_err(|e| failure(account, stage, e))?;
+        let hello = EhloResponse::parse(&mut wire.heard().iter())
+            .map_err(|e| account.server.unreachable("answer to EHLO", e))?;
+        Ok(Self { connection, wire, hello, account })
+    }
+
+    /// Gives the connection back when the server is ready for the handshake. What it said until then is forgotten with
+    /// lettre's half of the connection, as RFC 3207 section 4.2 wants it.
+    async fn start_tls(account: &'a Account, tcp: TcpStream) -> Result<TcpStream, Failure> {
+        let mut plain = Self::greet(account, Wire::plain(tcp)).await?;
+        if !plain.hello.has_capability(EXT_START_TLS) {
+            return Err(plain.denied("does not offer STARTTLS; check port and tls"));
+        }
+        let result = plain.connection.command(Starttls).await;
+        let reply = Reply::of(result).map_err(|e| failure(account, Stage::StartTls, e))?;
+        if reply.code != 220 {
+            return Err(named(account, reply.refusal(Stage::StartTls)));
+        }
+        plain.wire.take_plain().map_err(|e| account.server.no_tls(e))
+    }
+
+    pub async fn sign_in(&mut self) -> Result<(), Failure> {
+        let Some((user, password)) = &self.account.login else { return Ok(()) };
+        if !self.wire.is_secured() && !self.wire.is_local() {
+            return Err(self.denied("the password is not sent without TLS; set tls"));
+        }
+        if self.connection.server_info().get_auth_mechanism(&MECHANISMS).is_none() {
+            return Err(self.denied("offers neither AUTH PLAIN nor AUTH LOGIN; check username, port and tls"));
+        }
+        let credentials = Credentials::new(user.clone(), password.expose().to_owned());
+        match Reply::of(self.connection.auth(&MECHANISMS, &credentials).await) {
+            Ok(reply) if reply.code == 235 => Ok(()),
+            Ok(reply) => Err(named(self.account, reply.refusal(Stage::SignIn))),
+            // It did not understand what the server asked, or nothing that it could answer was asked.
+            Err(error) if error.is_client() => Err(self.denied(&format!("AUTH: {}", cause(&error)))),
+            Err(error) => Err(failure(self.account, Stage::SignIn, error)),
+        }
+    }
+
+    fn denied(&self, what: &str) -> Failure {
+        Failure::transient(Reason::AccessDenied, format!("{}: {what}", self.account.server))
+    }
+}
+
+fn failure(account: &Account, stage: Stage, error: Error) -> Failure {
+    match Reply::of(Err(error)) {
+        Ok(reply) => named(account, reply.refusal(stage)),
+        Err(error) => account.server.unreachable("connection lost", cause(&error)),
+    }
+}
+
+fn named(account: &Account, mut failure: Failure) -> Failure {
+    failure.detail = format!("{}: {}", account.server, failure.detail);
+    failure
+}
