@@ -14,6 +14,8 @@ use std::{
 const BINARY: &str = env!("CARGO_BIN_EXE_fehmarn");
 /// Under valgrind everything takes fifty times as long.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long `/ready` may stay unwell when `/health` is well.
+const READY_LIMIT: Duration = Duration::from_secs(10);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// A folder as `fehmarn init` makes it, with the mail servers of the benchmark.
@@ -31,7 +33,8 @@ impl Installation {
             .args(["init", "--homeserver", homeserver, "--server-name", "bench.local", "--prefix", "_"])
             .args(["--domain", "chat.bench.local", "--listen", &listen.to_string(), "--dir"])
             .arg(folder)
-            .output()?;
+            .output()
+            .context(BINARY)?;
         ensure!(init.status.success(), "fehmarn init: {}", String::from_utf8_lossy(&init.stderr).trim());
         configure(&folder.join("config.yaml"), smtp, lmtp)?;
         let registration = registration(&folder.join("registration.yaml"))?;
@@ -54,7 +57,7 @@ impl Installation {
 
 /// Puts the benchmark's own mail servers into the configuration, and leaves the rest as it is.
 fn configure(path: &Path, smtp: SocketAddr, lmtp: SocketAddr) -> anyhow::Result<()> {
-    let mut config: Value = serde_yaml::from_str(&fs::read_to_string(path)?)?;
+    let mut config: Value = serde_yaml::from_str(&read(path)?)?;
     let email = config.get_mut("connectors").and_then(|connectors| connectors.get_mut("email"));
     let email = email.and_then(Value::as_mapping_mut).context("config.yaml has no connectors.email")?;
     let parse = |text: String| serde_yaml::from_str::<Value>(&text);
@@ -69,7 +72,7 @@ fn configure(path: &Path, smtp: SocketAddr, lmtp: SocketAddr) -> anyhow::Result<
 }
 
 fn registration(path: &Path) -> anyhow::Result<Registration> {
-    let file: Value = serde_yaml::from_str(&fs::read_to_string(path)?)?;
+    let file: Value = serde_yaml::from_str(&read(path)?)?;
     let text = |key: &str| {
         let value = file.get(key).and_then(Value::as_str).map(str::to_owned);
         value.with_context(|| format!("registration.yaml has no {key}"))
@@ -80,6 +83,10 @@ fn registration(path: &Path) -> anyhow::Result<Registration> {
         hs_token: text("hs_token")?,
         sender_localpart: text("sender_localpart")?,
     })
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| path.display().to_string())
 }
 
 /// An address that was free a moment ago.
@@ -103,23 +110,35 @@ impl Fehmarn {
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let start = Instant::now();
         let mut fehmarn = Self { child: command.spawn()? };
-        fehmarn.wait_until_ready(installation).await?;
-        Ok((fehmarn, start.elapsed()))
+        let ready = fehmarn.wait_until_ready(installation).await?;
+        Ok((fehmarn, ready - start))
     }
 
-    async fn wait_until_ready(&mut self, installation: &Installation) -> anyhow::Result<()> {
-        let http = reqwest::Client::builder().no_proxy().build()?;
-        let url = format!("http://{}/ready", installation.listen);
-        let end = Instant::now() + START_LIMIT;
-        while Instant::now() < end {
+    /// Returns when `/ready` was well first; or `/health`, where `/ready` stays unwell for some reason of its own.
+    async fn wait_until_ready(&mut self, installation: &Installation) -> anyhow::Result<Instant> {
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+        let well = async |path: &str| {
+            let asked = http.get(format!("http://{}{path}", installation.listen)).send().await;
+            asked.is_ok_and(|answer| answer.status().is_success())
+        };
+        let (start, mut healthy) = (Instant::now(), None);
+        while start.elapsed() < START_LIMIT {
             if let Some(status) = self.child.try_wait()? {
                 bail!("fehmarn run ended ({status}):\n{}", installation.log());
             }
-            let asked = http.get(&url).timeout(Duration::from_secs(5)).send().await;
-            if asked.is_ok_and(|answer| answer.status().is_success()) {
-                return Ok(());
+            if well("/ready").await {
+                return Ok(Instant::now());
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            if healthy.is_none() && well("/health").await {
+                healthy = Some(Instant::now());
+            }
+            match healthy {
+                Some(since) if since.elapsed() > READY_LIMIT => {
+                    eprintln!("bench: /ready stays unwell; the time until /health is taken");
+                    return Ok(since);
+                }
+                _ => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
         }
         bail!("Fehmarn was not ready within {} s:\n{}", START_LIMIT.as_secs(), installation.log())
     }
