@@ -1,7 +1,174 @@
+//! Fehmarn carries messages between Matrix and people who are not on Matrix.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`http`] | what the homeserver pushes and asks |
+//! | [`bridge`] | routing, the two queues' workers, portals, ghosts, notices |
+//! | [`matrix`] | requests to the homeserver, Matrix's forms of a message |
+//! | [`store`] | the only SQL |
+//! | [`connector`] | the port: what a network must offer; [`connectors`]: the networks |
+//! | [`message`], [`ids`], [`failure`] | the words that all of them share |
+//! | [`yaml`], [`config`], [`command`] | configuration and command line |
+//!
+//! Two lines, two durable tables, and nothing else that moves messages:
+//!
+//! ```text
+//! homeserver -> http/transactions -> bridge/router -> [outbox] -> bridge/worker -> connector
+//! connector  -> [inbox] -> bridge/worker -> matrix/intent -> homeserver
+//! ```
+//!
+//! Nobody acknowledges before the commit; no network call stands inside a database transaction; every step may run
+//! twice.
+
+pub mod bridge;
+pub mod command;
+pub mod config;
 pub mod connector;
 pub mod connectors;
 pub mod failure;
+pub mod http;
 pub mod ids;
+pub mod matrix;
 pub mod message;
 pub mod store;
 pub mod yaml;
+
+use bridge::{Bridge, GhostIds, Users};
+use config::Config;
+use connector::Inbox;
+use http::{Readiness, Site};
+use matrix::{Homeserver, Registration};
+use std::{path::Path, sync::Arc, time::Duration};
+use store::{Queue, Store};
+use tokio::{net::TcpListener, task::JoinSet, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+/// What was taken in is recognised as a repeat for this long.
+const SEEN_FOR: Duration = Duration::from_secs(30 * 86_400);
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(3600);
+const GREETING_EVERY: Duration = Duration::from_secs(3);
+
+/// What ends Fehmarn, or keeps it from starting. The text is for the admin.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] yaml::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Matrix(#[from] matrix::Error),
+    #[error("cannot listen on {0}: {1}; is Fehmarn running already? Else change appservice.listen and appservice.url")]
+    Listen(std::net::SocketAddr, std::io::Error),
+    #[error("{0} stopped: {1}")]
+    Stopped(String, String),
+}
+
+/// The parts of Fehmarn, before anything runs.
+pub struct Fehmarn {
+    pub config: Config,
+    pub registration: Registration,
+    pub bridge: Arc<Bridge>,
+}
+
+impl Fehmarn {
+    /// Reads the configuration and opens the database.
+    pub async fn open(config: &Path) -> Result<Self, Error> {
+        let config = Config::open(config, connectors::KINDS, &|name| std::env::var(name).ok())?;
+        let registration = Registration::open(&config.registration)?;
+        let store = Store::open(config.database.expose()).await?;
+        Self::assemble(config, registration, store)
+    }
+
+    /// Puts the parts together.
+    pub fn assemble(config: Config, registration: Registration, store: Store) -> Result<Self, Error> {
+        let bridge = Bridge {
+            store,
+            homeserver: Homeserver::new(&config.homeserver.url, registration.as_token.clone())?,
+            connectors: config.connectors.clone(),
+            ghosts: GhostIds {
+                prefix: config.appservice.prefix.clone(),
+                server: config.homeserver.server_name.clone(),
+                connectors: connectors::KINDS.iter().map(|kind| kind.name).collect(),
+            },
+            bot: config.bot.clone(),
+            permissions: config.permissions.clone(),
+            language: config.language,
+            give_up: config.give_up,
+            users: Users::default(),
+        };
+        Ok(Self { config, registration, bridge: Arc::new(bridge) })
+    }
+
+    /// Runs until `stop`. Returns within ten seconds after it.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
+        let listen = self.config.appservice.listen;
+        let listener = TcpListener::bind(listen).await.map_err(|error| Error::Listen(listen, error))?;
+        for queue in [Queue::Outbox, Queue::Inbox] {
+            let rows = self.bridge.store.release_leases(queue).await?;
+            if rows > 0 {
+                tracing::info!(queue = queue.table(), rows, "going on with what was under way when the last run ended");
+            }
+        }
+        let id = self.registration.id.clone();
+        let site =
+            Site { bridge: self.bridge.clone(), registration: self.registration, readiness: Readiness::default() };
+        let mut tasks = JoinSet::new();
+        let http = http::serve(listener, Arc::new(site), stop.clone());
+        tasks.spawn(async move { http.await.map_err(|error| Error::Listen(listen, error)) });
+        tasks.spawn(greet_and_work(self.bridge.clone(), id, stop.clone()));
+        tasks.spawn(keep_house(self.bridge.store.clone(), stop.clone()));
+        for (name, connector) in &self.config.connectors {
+            let inbox = Inbox::new(name, self.bridge.store.clone(), self.bridge.clone());
+            let (name, connector, stop) = (*name, connector.clone(), stop.clone());
+            tasks.spawn(async move {
+                connector.run(inbox, stop).await.map_err(|failure| Error::Stopped(name.into(), failure.detail))
+            });
+        }
+        tracing::info!(%listen, "listening for the homeserver");
+        wait_for_all(tasks, stop).await
+    }
+}
+
+/// Waits until every task has ended; the first that fails stops the others.
+async fn wait_for_all(mut tasks: JoinSet<Result<(), Error>>, stop: CancellationToken) -> Result<(), Error> {
+    let mut result = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        let ended = ended.unwrap_or_else(|fault| Err(Error::Stopped("a part of Fehmarn".into(), fault.to_string())));
+        if let Err(error) = ended {
+            stop.cancel();
+            if result.is_ok() {
+                result = Err(error);
+            }
+        }
+    }
+    result
+}
+
+/// Waits for the homeserver, shows it that we are there, and works.
+async fn greet_and_work(bridge: Arc<Bridge>, id: String, stop: CancellationToken) -> Result<(), Error> {
+    while let Err(error) = greet(&bridge, &id).await {
+        tracing::warn!(%error, "waiting for the homeserver");
+        if stop.run_until_cancelled(sleep(GREETING_EVERY)).await.is_none() {
+            return Ok(());
+        }
+    }
+    bridge.work(stop).await;
+    Ok(())
+}
+
+/// The ping makes the homeserver send at once what it has kept back while we were away.
+async fn greet(bridge: &Bridge, id: &str) -> Result<(), matrix::Error> {
+    bridge.homeserver.intent(&bridge.bot).register("Fehmarn").await?;
+    let took = bridge.homeserver.ping(id).await?;
+    tracing::info!(milliseconds = took.as_millis() as u64, "the homeserver reaches us");
+    Ok(())
+}
+
+async fn keep_house(store: Store, stop: CancellationToken) -> Result<(), Error> {
+    while stop.run_until_cancelled(sleep(HOUSEKEEPING_EVERY)).await.is_some() {
+        if let Err(error) = store.forget_seen(store::now() - SEEN_FOR.as_millis() as i64).await {
+            tracing::warn!(%error, "cannot forget old events");
+        }
+    }
+    Ok(())
+}

@@ -63,7 +63,7 @@ impl Document {
                 Some(end) => &text[..end],
                 None => &text,
             };
-            Error { file: self.path.clone(), line, message: message.replace("expected one of", "known are") }
+            Error { file: self.path.clone(), line, message: name_known(message) }
         })
     }
 
@@ -96,6 +96,14 @@ impl Document {
             (None, None) => Ok(None),
         }
     }
+}
+
+/// serde's "unknown field `x`, expected one of `a`, `b`" in words for an admin.
+fn name_known(message: &str) -> String {
+    if !message.contains("unknown field") && !message.contains("unknown variant") {
+        return message.to_owned();
+    }
+    message.replace(", expected one of ", ", known are ").replace(", expected ", ", known are ")
 }
 
 /// The two places in the file where a secret may stand.

@@ -1,0 +1,149 @@
+//! The few kinds of event that matter here, read from what the homeserver pushes.
+
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, events::room::message::RoomMessageEventContent};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// An event that matters to the bridge.
+#[derive(Clone, Debug)]
+pub(super) struct Event<'a> {
+    pub id: OwnedEventId,
+    pub room: OwnedRoomId,
+    pub sender: OwnedUserId,
+    /// Milliseconds since 1970, as the sender's server says.
+    pub at: i64,
+    pub kind: Kind,
+    /// The whole event.
+    pub json: &'a str,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Kind {
+    Member {
+        user: OwnedUserId,
+        membership: Change,
+        name: Option<String>,
+        direct: bool,
+    },
+    Message(Box<RoomMessageEventContent>),
+    /// A message that we cannot read.
+    Encrypted,
+    RoomName(Option<String>),
+    /// Encryption was switched on.
+    Encryption,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Change {
+    Invite,
+    Join,
+    Leave,
+    Ban,
+    Knock,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    event_id: OwnedEventId,
+    room_id: OwnedRoomId,
+    sender: OwnedUserId,
+    #[serde(default)]
+    origin_server_ts: i64,
+    #[serde(borrow)]
+    state_key: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    content: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct MemberContent {
+    membership: Change,
+    #[serde(default)]
+    displayname: Option<String>,
+    #[serde(default)]
+    is_direct: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct NameContent {
+    #[serde(default)]
+    name: Option<String>,
+}
+
+/// Only whether there is one: a redacted message has none.
+#[derive(Deserialize)]
+struct HasMsgtype {
+    msgtype: Option<serde::de::IgnoredAny>,
+}
+
+impl<'a> Event<'a> {
+    /// `Ok(None)` for events that do not matter here.
+    pub(super) fn parse(json: &'a str) -> Result<Option<Self>, serde_json::Error> {
+        let Envelope { kind, event_id, room_id, sender, origin_server_ts, state_key, content } =
+            serde_json::from_str(json)?;
+        let content = content.get();
+        let kind = match (kind.as_ref(), state_key.as_deref()) {
+            ("m.room.member", Some(user)) => {
+                let user = OwnedUserId::try_from(user).map_err(serde::de::Error::custom)?;
+                let MemberContent { membership, displayname, is_direct } = serde_json::from_str(content)?;
+                Kind::Member { user, membership, name: storable(displayname), direct: is_direct.unwrap_or(false) }
+            }
+            ("m.room.message", None) => {
+                if serde_json::from_str::<HasMsgtype>(content)?.msgtype.is_none() {
+                    return Ok(None);
+                }
+                Kind::Message(serde_json::from_str(content)?)
+            }
+            ("m.room.encrypted", None) => Kind::Encrypted,
+            ("m.room.name", Some("")) => Kind::RoomName(storable(serde_json::from_str::<NameContent>(content)?.name)),
+            ("m.room.encryption", Some("")) => Kind::Encryption,
+            _ => return Ok(None),
+        };
+        Ok(Some(Self { id: event_id, room: room_id, sender, at: origin_server_ts, kind, json }))
+    }
+}
+
+/// PostgreSQL takes no NUL in a text; an event that names one must not stop all others.
+pub(super) fn storable(text: Option<String>) -> Option<String> {
+    text.map(|text| text.replace('\0', "").trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &str, state_key: &str, content: &str) -> String {
+        format!(
+            r#"{{"type":"{kind}","event_id":"$e","room_id":"!r:x","sender":"@a:x",{state_key}"content":{content}}}"#
+        )
+    }
+
+    #[test]
+    fn redacted_and_foreign_events_do_not_matter() {
+        for json in [
+            event("m.room.message", "", "{}"),
+            event("m.reaction", "", "{}"),
+            event("m.room.message", r#""state_key":"","#, r#"{"msgtype":"m.text","body":"x"}"#),
+        ] {
+            assert!(Event::parse(&json).unwrap().is_none(), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_name_never_carries_what_a_database_refuses() {
+        let json =
+            event("m.room.member", r#""state_key":"@a:x","#, r#"{"membership":"join","displayname":"A\u0000nna"}"#);
+        let Some(Event { kind: Kind::Member { name, .. }, .. }) = Event::parse(&json).unwrap() else { panic!() };
+        assert_eq!(name.as_deref(), Some("Anna"));
+    }
+
+    #[test]
+    fn what_is_not_an_event_is_an_error() {
+        assert!(Event::parse("{}").is_err());
+        assert!(Event::parse(&event("m.room.member", r#""state_key":"nobody","#, r#"{"membership":"join"}"#)).is_err());
+    }
+}

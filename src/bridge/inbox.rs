@@ -1,0 +1,45 @@
+//! What is done in Matrix: by the kind of the row.
+
+use super::{
+    Bridge, Notice,
+    join::{Decline, Join},
+    worker::Done,
+};
+use crate::{
+    failure::{Failure, Reason},
+    ids::LocalUser,
+    message::{Inbound, RawArrival},
+    store::Row,
+};
+use serde::de::DeserializeOwned;
+
+impl Bridge {
+    pub(super) async fn attempt_inbox(&self, row: &Row) -> Result<Done, Failure> {
+        match row.kind.as_str() {
+            "arrival" => self.attempt_arrival(row).await,
+            "join" => self.join(&payload::<Join>(row)?).await.map(|()| Done::default()),
+            "decline" => self.decline(&payload::<Decline>(row)?).await.map(|()| Done::default()),
+            "notice" => self.say(&row.source, &payload::<Notice>(row)?).await.map(|()| Done::default()),
+            other => Err(Failure::permanent(Reason::Internal, format!("rows of the kind {other} are not known"))),
+        }
+    }
+
+    async fn attempt_arrival(&self, row: &Row) -> Result<Done, Failure> {
+        let connector = self.connector(&row.connector)?;
+        let raw = RawArrival {
+            source: row.source.clone(),
+            lane: row.lane.clone(),
+            to: LocalUser::new(row.target.as_str()),
+            raw: row.payload.clone().into(),
+        };
+        match connector.read(&raw)? {
+            Inbound::Message(arrival) => self.deliver_arrival(row, &arrival).await,
+            Inbound::Receipt(receipt) => self.take_receipt(row, &receipt).await,
+        }
+    }
+}
+
+fn payload<T: DeserializeOwned>(row: &Row) -> Result<T, Failure> {
+    serde_json::from_slice(&row.payload)
+        .map_err(|e| Failure::permanent(Reason::Internal, format!("the row of the kind {} is damaged: {e}", row.kind)))
+}

@@ -1,0 +1,160 @@
+//! A ghost that was invited joins, and what was written since the invitation is sent.
+//!
+//! The homeserver pushes the events of a room only once a ghost is in it, and clients write right after they invite.
+//! So the ghost joins, reads back, and is taken for a member only in the commit that queues what it read. What is
+//! pushed meanwhile is parked, and queued behind it.
+
+use super::{
+    Bridge, Text,
+    event::{Event, Kind, storable},
+    router::{Crossing, encrypted_once},
+};
+use crate::{
+    failure::{Failure, Reason},
+    ids::SourceId,
+    matrix::{self, RoomState},
+    store::{Member, Membership, NewRow, Portal, Queue, Tx, now},
+};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
+/// The payload of an inbox row of the kind `join`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Join {
+    pub room: OwnedRoomId,
+    pub ghost: OwnedUserId,
+    pub invitation: OwnedEventId,
+    /// What was parked up to here was said before the invitation.
+    pub parked_after: i64,
+}
+
+/// The payload of an inbox row of the kind `decline`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Decline {
+    pub room: OwnedRoomId,
+    pub ghost: OwnedUserId,
+    pub reason: String,
+}
+
+impl Join {
+    pub(super) fn row(&self) -> NewRow {
+        row("join", &self.invitation, &self.room, &self.ghost, self)
+    }
+}
+
+fn row(
+    kind: &'static str,
+    invitation: &OwnedEventId,
+    room: &OwnedRoomId,
+    ghost: &UserId,
+    payload: &impl Serialize,
+) -> NewRow {
+    NewRow {
+        kind,
+        connector: "matrix".into(),
+        lane: format!("join {room} {ghost}"),
+        source: SourceId::new(format!("{kind} {invitation}")),
+        target: ghost.to_string(),
+        payload: serde_json::to_vec(payload).unwrap_or_default(),
+        due_at: now(),
+    }
+}
+
+impl Bridge {
+    pub(super) fn decline_row(&self, event: &Event<'_>, ghost: &OwnedUserId, text: &Text<'_>) -> NewRow {
+        let decline = Decline { room: event.room.clone(), ghost: ghost.clone(), reason: self.language.say(text) };
+        row("decline", &event.id, &event.room, ghost, &decline)
+    }
+
+    /// Refuses an invitation; the reason stands beside the refusal in the room.
+    pub(super) async fn decline(&self, decline: &Decline) -> Result<(), Failure> {
+        let intent = self.homeserver.intent(&decline.ghost);
+        intent.register(decline.ghost.localpart()).await?;
+        match intent.leave(&decline.room, &decline.reason).await {
+            // The invitation was taken back meanwhile.
+            Err(matrix::Error::Refused { status: 403 | 404, .. }) => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
+    pub(super) async fn join(&self, join: &Join) -> Result<(), Failure> {
+        let gone = || Failure::permanent(Reason::UnknownRecipient, "the ghost stands for nobody");
+        let (connector, remote) = self.remote_of(&join.ghost).ok_or_else(gone)?;
+        self.ensure_ghost(connector, &remote, None).await?;
+        let intent = self.homeserver.intent(&join.ghost);
+        intent.join(&join.room).await?;
+        let state = intent.room_state(&join.room).await?;
+        let backlog = intent.events_since(&join.room, join.invitation.as_str()).await?;
+
+        let mut tx = self.store.begin().await?;
+        let portal = tx.portals(&[&*join.room]).await?.remove(&join.room).unwrap_or_default();
+        let waiting = portal.members.get(&join.ghost).is_some_and(|member| member.membership == Membership::Invite);
+        if !waiting {
+            // An earlier attempt came this far, or the ghost was sent away meanwhile.
+            return Ok(());
+        }
+        let portal = self.take_over(&mut tx, join, portal, state).await?;
+        let parked = tx.parked(&join.room, join.parked_after).await?;
+        let read_back: HashSet<String> =
+            backlog.iter().filter_map(|raw| raw.get_field("event_id").ok().flatten()).collect();
+        let later =
+            parked.iter().filter(|event| !read_back.contains(&event.event_id)).map(|event| event.event.as_str());
+        let events: Vec<&str> = backlog.iter().map(|raw| raw.json().get()).chain(later).collect();
+        self.catch_up(&mut tx, join, &portal, &events).await?;
+        if !self.ghosts_in(&portal).any(|(_, membership)| membership == Membership::Invite) {
+            tx.unpark_room(&join.room).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Writes down who is in the room now, the ghost included.
+    async fn take_over(
+        &self,
+        tx: &mut Tx,
+        join: &Join,
+        mut portal: Portal,
+        state: RoomState,
+    ) -> Result<Portal, Failure> {
+        portal.name = storable(state.name);
+        tx.set_room_name(&join.room, portal.name.as_deref()).await?;
+        if state.encrypted {
+            portal.encrypted = true;
+            tx.set_encrypted(&join.room).await?;
+        }
+        for (user, name) in state.members {
+            // Other ghosts have their own way in.
+            if user != join.ghost && self.ghosts.parse(&user).is_some() {
+                continue;
+            }
+            let member = Member { membership: Membership::Join, name: storable(name) };
+            tx.set_member(&join.room, &user, &member).await?;
+            portal.members.insert(user, member);
+        }
+        Ok(portal)
+    }
+
+    /// Queues, for this ghost alone, what was said since its invitation.
+    async fn catch_up(&self, tx: &mut Tx, join: &Join, portal: &Portal, events: &[&str]) -> Result<(), Failure> {
+        let events: Vec<Event<'_>> = events.iter().filter_map(|json| Event::parse(json).ok().flatten()).collect();
+        let mut rows = Vec::new();
+        let mut notices = Vec::new();
+        for event in events.iter().filter(|event| !self.is_ours(&event.sender)) {
+            match self.crossing(event, portal, Some(&join.ghost)) {
+                Crossing::Rows(more) => rows.extend(more),
+                Crossing::Refused(once, text) => {
+                    notices.extend(self.notice_once(tx, once, &join.room, &join.ghost, &text).await?);
+                }
+                Crossing::Nothing => {}
+            }
+        }
+        if portal.encrypted {
+            let once = encrypted_once(&join.room);
+            notices.extend(self.notice_once(tx, once, &join.room, &join.ghost, &Text::EncryptedRoom).await?);
+        }
+        let said = events.iter().filter(|event| matches!(event.kind, Kind::Message(_)));
+        tx.first_seen(&said.map(|event| event.id.to_string()).collect::<Vec<_>>()).await?;
+        tx.enqueue(Queue::Outbox, rows).await?;
+        Ok(tx.enqueue(Queue::Inbox, notices).await?)
+    }
+}

@@ -1,0 +1,87 @@
+//! Sentences that Fehmarn itself says in a room, through a ghost that is there.
+
+use super::{Bridge, Text};
+use crate::{
+    failure::Failure,
+    ids::SourceId,
+    matrix::Error,
+    store::{NewRow, now},
+};
+use ruma::{
+    OwnedEventId, OwnedRoomId, OwnedUserId, TransactionId,
+    events::{
+        relation::Reply,
+        room::message::{Relation, RoomMessageEventContent},
+    },
+};
+use serde::{Deserialize, Serialize};
+
+/// The payload of an inbox row of the kind `notice`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    pub room: OwnedRoomId,
+    /// Who says it.
+    pub ghost: OwnedUserId,
+    /// The message that it is about.
+    pub about: Option<OwnedEventId>,
+    pub text: String,
+}
+
+impl Bridge {
+    /// A row that says something; `source` tells this occasion from all others.
+    pub(super) fn notice(
+        &self,
+        source: String,
+        room: OwnedRoomId,
+        ghost: OwnedUserId,
+        about: Option<OwnedEventId>,
+        text: &Text<'_>,
+    ) -> NewRow {
+        let notice = Notice { room: room.clone(), ghost, about, text: self.language.say(text) };
+        NewRow {
+            kind: "notice",
+            connector: "matrix".into(),
+            lane: format!("notice {room}"),
+            source: SourceId::new(format!("notice {source}")),
+            target: room.to_string(),
+            payload: serde_json::to_vec(&notice).unwrap_or_default(),
+            due_at: now(),
+        }
+    }
+
+    pub(super) async fn say(&self, source: &SourceId, notice: &Notice) -> Result<(), Failure> {
+        let mut content = RoomMessageEventContent::notice_plain(&notice.text);
+        content.relates_to = notice.about.clone().map(|event| Relation::Reply(Reply::with_event_id(event)));
+        let txn = txn_id(source, &notice.ghost, 0);
+        let sent = self.homeserver.intent(&notice.ghost).send_message(&notice.room, &txn, &content).await;
+        match sent {
+            // The ghost is no longer in the room: there is nobody left to tell.
+            Err(Error::Refused { status: 403, .. }) => Ok(()),
+            result => Ok(result.map(drop)?),
+        }
+    }
+}
+
+/// The transaction id of the `n`th event made from a row. It contains the ghost, because the homeserver keeps
+/// transaction ids of an application service without the user.
+pub(super) fn txn_id(source: &SourceId, ghost: &ruma::UserId, n: usize) -> ruma::OwnedTransactionId {
+    use sha2::{Digest, Sha256};
+    let hash = Sha256::new().chain_update(source.as_str()).chain_update([0]).chain_update(ghost.as_str()).finalize();
+    let text = data_encoding::BASE32_NOPAD.encode(hash.get(..20).unwrap_or_default());
+    <&TransactionId>::from(format!("{text}.{n}").as_str()).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ruma::user_id;
+
+    #[test]
+    fn a_transaction_id_is_the_same_for_a_repeat_and_for_nothing_else() {
+        let (a, b) = (SourceId::new("a"), SourceId::new("b"));
+        let (bob, eve) = (user_id!("@_email_bob:x"), user_id!("@_email_eve:x"));
+        assert_eq!(txn_id(&a, bob, 0), txn_id(&a, bob, 0));
+        let all = [txn_id(&a, bob, 0), txn_id(&b, bob, 0), txn_id(&a, eve, 0), txn_id(&a, bob, 1)];
+        assert!(all.iter().enumerate().all(|(n, id)| !all[..n].contains(id)));
+    }
+}

@@ -1,0 +1,111 @@
+//! The sentences that people read, from `locales/`.
+
+use crate::failure::Reason;
+use fluent_templates::{LanguageIdentifier, Loader, fluent_bundle::FluentValue, langid, static_loader};
+use serde::Deserialize;
+use std::{borrow::Cow, collections::HashMap};
+
+static_loader! {
+    static LOCALES = {
+        locales: "./locales",
+        fallback_language: "en",
+        // The marks around inserted values trouble clients that search and copy.
+        customise: |bundle| bundle.set_use_isolating(false),
+    };
+}
+
+/// The languages that Fehmarn speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    #[default]
+    De,
+    En,
+}
+
+/// A sentence with its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text<'a> {
+    DeliveryFailed { recipient: &'a str, reason: Reason },
+    DeliveryReturned { recipient: &'a str, reason: Reason },
+    DeliveryDelayed { recipient: &'a str },
+    DeliveryGaveUp { recipient: &'a str, reason: Reason },
+    FileTooLarge { name: &'a str },
+    NotAllowedToWrite,
+    NotAllowedToInvite,
+    NotAnAddress,
+    EncryptedRoom,
+}
+
+impl Language {
+    fn id(self) -> LanguageIdentifier {
+        match self {
+            Self::De => langid!("de"),
+            Self::En => langid!("en"),
+        }
+    }
+
+    pub fn say(self, text: &Text<'_>) -> String {
+        let reason = |reason: &Reason| self.look_up(&format!("reason-{}", reason.key()), &[]);
+        match text {
+            Text::DeliveryFailed { recipient, reason: r } => {
+                self.look_up("delivery-failed", &[("recipient", recipient), ("reason", &reason(r))])
+            }
+            Text::DeliveryReturned { recipient, reason: r } => {
+                self.look_up("delivery-returned", &[("recipient", recipient), ("reason", &reason(r))])
+            }
+            Text::DeliveryDelayed { recipient } => self.look_up("delivery-delayed", &[("recipient", recipient)]),
+            Text::DeliveryGaveUp { recipient, reason: r } => {
+                self.look_up("delivery-gave-up", &[("recipient", recipient), ("reason", &reason(r))])
+            }
+            Text::FileTooLarge { name } => self.look_up("file-too-large", &[("name", name)]),
+            Text::NotAllowedToWrite => self.look_up("not-allowed-to-write", &[]),
+            Text::NotAllowedToInvite => self.look_up("not-allowed-to-invite", &[]),
+            Text::NotAnAddress => self.look_up("not-an-address", &[]),
+            Text::EncryptedRoom => self.look_up("encrypted-room", &[]),
+        }
+    }
+
+    fn look_up(self, key: &str, values: &[(&'static str, &str)]) -> String {
+        let values: HashMap<Cow<'static, str>, FluentValue<'_>> =
+            values.iter().map(|(name, value)| (Cow::Borrowed(*name), FluentValue::from(*value))).collect();
+        LOCALES.lookup_with_args(&self.id(), key, &values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn keys(text: &str) -> BTreeSet<(&str, BTreeSet<&str>)> {
+        let entries = text.lines().filter_map(|line| line.split_once(" = "));
+        entries.map(|(key, value)| (key, value.split(['{', '}']).skip(1).step_by(2).collect())).collect()
+    }
+
+    #[test]
+    fn both_languages_have_the_same_sentences_with_the_same_values() {
+        assert_eq!(keys(include_str!("../../locales/de.ftl")), keys(include_str!("../../locales/en.ftl")));
+    }
+
+    #[test]
+    fn every_reason_has_a_sentence() {
+        use Reason::*;
+        for reason in
+            [UnknownRecipient, MailboxFull, Refused, TooLarge, Unreachable, Busy, AccessDenied, Unreadable, Internal]
+        {
+            for language in [Language::De, Language::En] {
+                let said = language.say(&Text::DeliveryFailed { recipient: "bob@example.org", reason });
+                assert!(said.contains("bob@example.org") && !said.contains("nknown local"), "{said}");
+                assert!(said.ends_with('.'), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn german_is_german() {
+        let said =
+            Language::De.say(&Text::DeliveryFailed { recipient: "bob@example.org", reason: Reason::MailboxFull });
+        assert_eq!(said, "Die Nachricht an bob@example.org wurde nicht zugestellt: Das Postfach ist voll.");
+    }
+}

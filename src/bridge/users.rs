@@ -1,0 +1,73 @@
+//! Which members of staff exist.
+
+use super::{Bridge, Level};
+use crate::{connector::Directory, failure::Failure, ids::LocalUser, store::now};
+use async_trait::async_trait;
+use ruma::{OwnedUserId, UserId};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// The homeserver is asked again after this time, in case an account was closed.
+const CONFIRMED_FOR_MS: i64 = 24 * 3600 * 1000;
+/// How long an answer is kept in memory: long for who exists, short for who does not, so that a flood of invented
+/// addresses does not become a flood of requests, and a new colleague can be written to soon.
+const KNOWN_FOR: Duration = Duration::from_secs(600);
+const UNKNOWN_FOR: Duration = Duration::from_secs(30);
+const REMEMBERED: usize = 50_000;
+
+/// Answers that are still fresh.
+#[derive(Default)]
+pub struct Users(Mutex<HashMap<OwnedUserId, (bool, Instant)>>);
+
+impl Users {
+    fn recall(&self, user: &UserId) -> Option<bool> {
+        let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (exists, asked) = *answers.get(user)?;
+        (asked.elapsed() < if exists { KNOWN_FOR } else { UNKNOWN_FOR }).then_some(exists)
+    }
+
+    fn remember(&self, user: OwnedUserId, exists: bool) {
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.len() >= REMEMBERED {
+            answers.clear();
+        }
+        answers.insert(user, (exists, Instant::now()));
+    }
+}
+
+impl Bridge {
+    /// The Matrix id of a member of staff; `None` if there can be no such id.
+    pub(super) fn staff_id(&self, user: &LocalUser) -> Option<OwnedUserId> {
+        UserId::parse(format!("@{user}:{}", self.ghosts.server)).ok()
+    }
+
+    async fn exists(&self, user: &UserId) -> Result<bool, Failure> {
+        if self.store.user_confirmed_since(user, now() - CONFIRMED_FOR_MS).await? {
+            return Ok(true);
+        }
+        let exists = self.homeserver.profile(user).await?.is_some();
+        if exists {
+            self.store.confirm_user(user).await?;
+        }
+        Ok(exists)
+    }
+}
+
+#[async_trait]
+impl Directory for Bridge {
+    async fn knows(&self, user: &LocalUser) -> Result<bool, Failure> {
+        let Some(user) = self.staff_id(user) else { return Ok(false) };
+        if self.is_ours(&user) || self.permissions.level(&user) < Level::Read {
+            return Ok(false);
+        }
+        if let Some(exists) = self.users.recall(&user) {
+            return Ok(exists);
+        }
+        let exists = self.exists(&user).await?;
+        self.users.remember(user, exists);
+        Ok(exists)
+    }
+}

@@ -1,0 +1,114 @@
+//! `fehmarn check`: everything that `run` will need is tried.
+
+use crate::{
+    Fehmarn,
+    config::Config,
+    connector::Finding,
+    connectors,
+    http::{self, Readiness, Site},
+    matrix::Registration,
+    store::Store,
+};
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// One finding for each thing that was tried, in the order in which an admin would mend them.
+pub async fn run(config: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let opened = Config::open(config, connectors::KINDS, &|name| std::env::var(name).ok());
+    let Some(config) = note(&mut findings, "configuration", opened, |_| format!("{}", config.display())) else {
+        return findings;
+    };
+    let opened = Registration::open(&config.registration);
+    let Some(registration) =
+        note(&mut findings, "registration", opened, |_| format!("{}", config.registration.display()))
+    else {
+        return findings;
+    };
+    let opened = Store::open(config.database.expose()).await;
+    let store = note(&mut findings, "database", opened, |_| "opened, its schema is up to date".into());
+    for connector in config.connectors.values() {
+        findings.extend(connector.check().await);
+    }
+    if let Some(store) = store {
+        match Fehmarn::assemble(config, registration, store) {
+            Ok(fehmarn) => matrix(&mut findings, fehmarn).await,
+            Err(error) => findings.push(Finding { what: "homeserver".into(), result: Err(error.to_string()) }),
+        }
+    }
+    findings
+}
+
+async fn matrix(findings: &mut Vec<Finding>, fehmarn: Fehmarn) {
+    let homeserver = &fehmarn.bridge.homeserver;
+    let what = format!("homeserver {}", fehmarn.config.homeserver.url);
+    let newest =
+        |versions: &Vec<String>| format!("speaks Matrix up to {}", versions.last().map_or("?", String::as_str));
+    let versions = homeserver.spec_versions().await;
+    if note(findings, &what, versions.map_err(|e| format!("{e}; is homeserver.url right?")), newest).is_none() {
+        return;
+    }
+    let registered = homeserver.intent(&fehmarn.bridge.bot).register("Fehmarn").await;
+    let registered = registered.map_err(|error| {
+        let file = fehmarn.config.registration.display();
+        format!("{error}; name {file} under app_service_config_files in homeserver.yaml and restart the homeserver")
+    });
+    note(findings, "registration known to the homeserver", registered, |()| format!("acts as {}", fehmarn.bridge.bot));
+    ping(findings, fehmarn).await;
+}
+
+/// Listens for a moment as `run` does, so that the homeserver's ping finds us; or finds the Fehmarn that runs already.
+async fn ping(findings: &mut Vec<Finding>, fehmarn: Fehmarn) {
+    let listen = fehmarn.config.appservice.listen;
+    let url = fehmarn.config.appservice.url.clone();
+    let (homeserver, id) = (fehmarn.bridge.homeserver.clone(), fehmarn.registration.id.clone());
+    let stop = CancellationToken::new();
+    let what = format!("listen address {listen}");
+    match TcpListener::bind(listen).await {
+        Ok(listener) => {
+            let readiness = Readiness::default();
+            let site = Site { bridge: fehmarn.bridge, registration: fehmarn.registration, readiness };
+            tokio::spawn(http::serve(listener, Arc::new(site), stop.clone()));
+            findings.push(Finding { what, result: Ok("free".into()) });
+        }
+        Err(_) if is_fehmarn(listen).await => {
+            findings.push(Finding { what, result: Ok("Fehmarn is running there".into()) });
+        }
+        Err(error) => {
+            let problem = format!("{error}; another program has it: change appservice.listen and appservice.url");
+            findings.push(Finding { what, result: Err(problem) });
+            return;
+        }
+    }
+    let ponged = homeserver.ping(&id).await.map_err(|error| {
+        format!("{error}; the homeserver cannot reach {url}, or its copy of the registration is another one than ours")
+    });
+    note(findings, "ping back from the homeserver", ponged, |took| format!("took {} ms", took.as_millis()));
+    stop.cancel();
+}
+
+async fn is_fehmarn(listen: std::net::SocketAddr) -> bool {
+    let Ok(client) = reqwest::Client::builder().timeout(Duration::from_secs(3)).no_proxy().build() else {
+        return false;
+    };
+    let answer = client.get(format!("http://{listen}/health")).send().await;
+    matches!(answer, Ok(answer) if answer.status().is_success())
+}
+
+fn note<T, E: std::fmt::Display>(
+    findings: &mut Vec<Finding>,
+    what: &str,
+    result: Result<T, E>,
+    good: impl FnOnce(&T) -> String,
+) -> Option<T> {
+    let (value, result) = match result {
+        Ok(value) => {
+            let text = good(&value);
+            (Some(value), Ok(text))
+        }
+        Err(error) => (None, Err(error.to_string())),
+    };
+    findings.push(Finding { what: what.into(), result });
+    value
+}

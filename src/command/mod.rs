@@ -1,0 +1,5 @@
+//! What the command line can do besides `run`.
+
+pub mod check;
+pub mod init;
+pub mod queue;

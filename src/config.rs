@@ -1,0 +1,224 @@
+//! The configuration file: what is not a connector's own.
+
+use crate::{
+    bridge::{Language, Permissions},
+    connector::{Connector, Kind},
+    yaml::{Document, Env, Error, Secret},
+};
+use ruma::{OwnedServerName, OwnedUserId, UserId};
+use serde::{Deserialize, de::IgnoredAny};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+/// Everything that is configured, checked.
+pub struct Config {
+    pub homeserver: Homeserver,
+    pub appservice: Appservice,
+    /// Where the registration is.
+    pub registration: PathBuf,
+    pub bot: OwnedUserId,
+    /// `sqlite:` with an absolute path, or `postgres://`.
+    pub database: Secret,
+    pub language: Language,
+    pub permissions: Permissions,
+    pub give_up: Duration,
+    pub connectors: BTreeMap<&'static str, Arc<dyn Connector>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Homeserver {
+    /// Base URL of the client-server API.
+    pub url: String,
+    pub server_name: OwnedServerName,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Appservice {
+    /// Where we listen for the homeserver.
+    pub listen: SocketAddr,
+    /// How the homeserver reaches that place.
+    pub url: String,
+    #[serde(default = "default_registration")]
+    registration: PathBuf,
+    #[serde(default = "default_bot")]
+    bot: String,
+    /// What every ghost's localpart begins with. Two Fehmarns on one homeserver need two.
+    #[serde(default = "default_prefix")]
+    pub prefix: String,
+}
+
+/// The file as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    homeserver: Homeserver,
+    appservice: Appservice,
+    #[serde(default = "default_database")]
+    database: Secret,
+    #[serde(default)]
+    language: Language,
+    permissions: Permissions,
+    #[serde(default = "default_give_up")]
+    give_up: String,
+    connectors: BTreeMap<String, IgnoredAny>,
+}
+
+fn default_registration() -> PathBuf {
+    "registration.yaml".into()
+}
+
+fn default_bot() -> String {
+    "fehmarn".into()
+}
+
+fn default_prefix() -> String {
+    "_".into()
+}
+
+fn default_database() -> Secret {
+    Secret::new("sqlite:fehmarn.db")
+}
+
+fn default_give_up() -> String {
+    "5d".into()
+}
+
+impl Config {
+    /// Reads and checks the file; each connector reads its own section.
+    pub fn open(path: &Path, kinds: &[Kind], env: Env<'_>) -> Result<Self, Error> {
+        let document = Document::open(path)?;
+        let file: File = document.read()?;
+        let server = &file.homeserver.server_name;
+        let bot = UserId::parse(format!("@{}:{server}", file.appservice.bot))
+            .map_err(|e| document.error("appservice.bot", format!("{e}; it is the localpart of a user id")))?;
+        let prefix = &file.appservice.prefix;
+        if prefix.is_empty()
+            || !prefix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b))
+        {
+            let problem = format!("{prefix:?} is not a prefix; it has at least one of a-z, 0-9, _, - and .");
+            return Err(document.error("appservice.prefix", problem));
+        }
+        for (key, url) in [("homeserver.url", &file.homeserver.url), ("appservice.url", &file.appservice.url)] {
+            http_url(url).map_err(|problem| document.error(key, problem))?;
+        }
+        Ok(Self {
+            registration: document.resolve(&file.appservice.registration),
+            database: database(&document, env, &file.database),
+            give_up: duration(&file.give_up).map_err(|problem| document.error("give_up", problem))?,
+            connectors: connectors(&document, kinds, env, file.connectors.keys())?,
+            homeserver: file.homeserver,
+            appservice: file.appservice,
+            bot,
+            language: file.language,
+            permissions: file.permissions,
+        })
+    }
+}
+
+fn connectors<'a>(
+    document: &Document,
+    kinds: &[Kind],
+    env: Env<'_>,
+    names: impl Iterator<Item = &'a String>,
+) -> Result<BTreeMap<&'static str, Arc<dyn Connector>>, Error> {
+    let mut connectors = BTreeMap::new();
+    for name in names {
+        let Some(kind) = kinds.iter().find(|kind| kind.name == name) else {
+            let known: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
+            return Err(document.error("connectors", format!("there is no connector `{name}`, known are {known:?}")));
+        };
+        connectors.insert(kind.name, (kind.build)(document, env)?);
+    }
+    if connectors.is_empty() {
+        return Err(document.error("connectors", "is empty; at least one network is needed"));
+    }
+    Ok(connectors)
+}
+
+/// `FEHMARN_DATABASE`, else as written; a relative path is relative to the file.
+fn database(document: &Document, env: Env<'_>, written: &Secret) -> Secret {
+    if let Some(url) = env("FEHMARN_DATABASE") {
+        return Secret::new(url);
+    }
+    match written.expose().strip_prefix("sqlite:") {
+        Some(path) => Secret::new(format!("sqlite:{}", document.resolve(Path::new(path)).display())),
+        None => written.clone(),
+    }
+}
+
+fn http_url(text: &str) -> Result<(), String> {
+    let url = url::Url::parse(text).map_err(|e| format!("{text:?} is not a URL: {e}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{text:?} must begin with http:// or https://"));
+    }
+    Ok(())
+}
+
+/// `10s`, `30m`, `12h`, `5d`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let problem = || format!("{text:?} is not a time; write a number and s, m, h or d, as in 5d");
+    let unit = text.char_indices().last().map_or(0, |(at, _)| at);
+    let (number, unit) = text.split_at_checked(unit).ok_or_else(problem)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(problem()),
+    };
+    let number: u64 = number.trim().parse().map_err(|_| problem())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectors::KINDS;
+
+    fn open(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.yaml");
+        std::fs::write(&path, text).unwrap();
+        Config::open(&path, KINDS, &|_| None).map_err(|e| e.to_string())
+    }
+
+    const EXAMPLE: &str = include_str!("../config.yaml.example");
+
+    #[test]
+    fn the_example_in_the_repository_can_be_used_as_it_is() {
+        let config = open(EXAMPLE).unwrap();
+        assert_eq!(config.bot, "@fehmarn:example.org");
+        assert_eq!(config.connectors.keys().collect::<Vec<_>>(), [&"email"]);
+        assert!(config.database.expose().starts_with("sqlite:/"), "relative to the file");
+    }
+
+    #[test]
+    fn mistakes_are_named_with_line_key_and_what_is_known() {
+        for (old, new, expected) in [
+            ("server_name:", "servername:", "unknown field `servername`, known are `url` or `server_name`"),
+            ("database:", "databse:", "unknown field `databse`, known are `homeserver`, `appservice`, `database`"),
+            ("  email:", "  fax:", "there is no connector `fax`, known are [\"email\"]"),
+            ("language: de", "language: fr", "unknown variant `fr`, known are `de` or `en`"),
+            ("write", "wirte", "unknown variant `wirte`"),
+        ] {
+            assert!(EXAMPLE.contains(old), "{old}");
+            let error = open(&EXAMPLE.replacen(old, new, 1)).err().unwrap();
+            assert!(error.contains("config.yaml") && error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn times_are_numbers_with_a_unit() {
+        assert_eq!(duration("5d"), Ok(Duration::from_secs(432_000)));
+        for wrong in ["", "5", "d", "5 days", "-1s", "99999999999999999999d", "5ä"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

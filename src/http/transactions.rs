@@ -1,0 +1,34 @@
+//! `PUT /transactions/{txnId}`: what happened in our rooms.
+
+use super::{Site, answer};
+use axum::{body::Bytes, extract::State, http::StatusCode, response::Response};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// Ephemeral events and the rest are not read at all.
+#[derive(Deserialize)]
+struct Transaction<'a> {
+    #[serde(borrow)]
+    events: Vec<&'a RawValue>,
+}
+
+/// Answers 200 after the commit, never before. The transaction id is not looked at: homeservers use it again after a
+/// restart; events are recognised by their own ids.
+pub(super) async fn take(State(site): State<Arc<Site>>, body: Bytes) -> Response {
+    let transaction: Transaction<'_> = match serde_json::from_slice(&body) {
+        Ok(transaction) => transaction,
+        Err(error) => {
+            tracing::warn!(%error, bytes = body.len(), "a transaction that is none");
+            let code = if error.is_data() { "M_BAD_JSON" } else { "M_NOT_JSON" };
+            return answer::error(StatusCode::BAD_REQUEST, code, &error.to_string());
+        }
+    };
+    match site.bridge.route(transaction.events.iter().map(|event| event.get())).await {
+        Ok(()) => answer::done(),
+        Err(error) => {
+            tracing::error!(%error, "a transaction could not be stored; the homeserver will send it again");
+            answer::error(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "the transaction could not be stored")
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Requests to the homeserver: authenticated, bounded in number, size and time.
+
+use crate::{
+    failure::{Failure, Reason},
+    yaml::Secret,
+};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use ruma::{
+    DeviceId, UserId,
+    api::{
+        AppserviceUserIdentity, IncomingResponse, MatrixVersion, OutgoingRequest, SupportedVersions,
+        auth_scheme::{AuthScheme, SendAccessToken},
+        client::{appservice::request_ping, discovery::get_supported_versions},
+        path_builder::{PathBuilder, SinglePath, VersionHistory},
+    },
+};
+use serde::Deserialize;
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
+
+/// The homeserver serves rooms in parallel and one room in order; more requests at once only queue up there.
+const REQUESTS_AT_ONCE: usize = 8;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
+/// Largest answer that is not media.
+const ANSWER_LIMIT: u64 = 32 << 20;
+
+/// A request that did not succeed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the homeserver cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("the homeserver answered {status} {code}: {message}")]
+    Refused { status: u16, code: String, message: String, retry_after: Option<Duration> },
+    #[error("the homeserver's answer is not as the specification has it: {0}")]
+    Unreadable(String),
+    #[error("the homeserver's answer is longer than {0} bytes")]
+    TooLong(u64),
+}
+
+impl Error {
+    /// The `errcode` of the answer; empty if there was none.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Refused { code, .. } => code,
+            _ => "",
+        }
+    }
+
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { status: 404, .. })
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::Unreachable(_) => Failure::transient(Reason::Unreachable, error),
+            Error::Unreadable(_) => Failure::transient(Reason::Internal, error),
+            Error::TooLong(_) => Failure::permanent(Reason::TooLarge, error),
+            Error::Refused { status, code, retry_after, .. } => match (status, code.as_str()) {
+                // An admin can mend the registration; what waits is not lost meanwhile.
+                (401, _) => Failure::transient(Reason::AccessDenied, error),
+                (413, _) | (_, "M_TOO_LARGE") => Failure::permanent(Reason::TooLarge, error),
+                (429, _) => {
+                    let wait = *retry_after;
+                    let failure = Failure::transient(Reason::Busy, error);
+                    wait.map_or(failure.clone(), |wait| failure.after(wait))
+                }
+                (400..=499, code) if !code.is_empty() => Failure::permanent(Reason::Refused, error),
+                // A proxy in front of the homeserver speaks HTML: it says nothing about the request.
+                _ => Failure::transient(Reason::Unreachable, error),
+            },
+        }
+    }
+}
+
+/// The client side of the application service. Cheap to clone.
+#[derive(Clone)]
+pub struct Homeserver(Arc<Inner>);
+
+struct Inner {
+    http: reqwest::Client,
+    base: String,
+    token: Secret,
+    versions: SupportedVersions,
+    slots: Semaphore,
+}
+
+/// How the path of an endpoint is chosen. Fehmarn asks for what specification 1.11 has (authenticated media).
+pub trait Path: PathBuilder {
+    fn input(versions: &SupportedVersions) -> Self::Input<'_>;
+}
+
+impl Path for VersionHistory {
+    fn input(versions: &SupportedVersions) -> Cow<'_, SupportedVersions> {
+        Cow::Borrowed(versions)
+    }
+}
+
+impl Path for SinglePath {
+    fn input(_: &SupportedVersions) -> Self::Input<'_> {}
+}
+
+/// A request that an application service can make.
+pub trait Request:
+    OutgoingRequest<Authentication: for<'a> AuthScheme<Input<'a> = SendAccessToken<'a>>, PathBuilder: Path>
+{
+}
+impl<R> Request for R where
+    R: OutgoingRequest<Authentication: for<'a> AuthScheme<Input<'a> = SendAccessToken<'a>>, PathBuilder: Path>
+{
+}
+
+impl Homeserver {
+    /// `base`: the URL of the client-server API, without `/_matrix`. `token`: the registration's `as_token`.
+    pub fn new(base: &str, token: Secret) -> Result<Self, Error> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .tcp_nodelay(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .user_agent(concat!("Fehmarn/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|e| Error::Unreachable(chain(&e)))?;
+        let versions =
+            SupportedVersions { versions: BTreeSet::from([MatrixVersion::V1_11]), features: BTreeSet::new() };
+        let base = base.trim_end_matches('/').to_owned();
+        Ok(Self(Arc::new(Inner { http, base, token, versions, slots: Semaphore::new(REQUESTS_AT_ONCE) })))
+    }
+
+    /// Which versions of the specification the homeserver speaks; asked without a token.
+    pub async fn spec_versions(&self) -> Result<Vec<String>, Error> {
+        let answer = self.send(get_supported_versions::Request::new(), None, None).await?;
+        Ok(answer.versions)
+    }
+
+    /// Asks the homeserver to ping us back; ends its back-off. Returns how long that took.
+    pub async fn ping(&self, appservice_id: &str) -> Result<Duration, Error> {
+        let request = request_ping::v1::Request::new(appservice_id.to_owned());
+        Ok(self.send(request, None, None).await?.duration)
+    }
+
+    /// Sends a request as a user (or as the application service itself) and that user's device.
+    pub(super) async fn send<R: Request>(
+        &self,
+        request: R,
+        user: Option<&UserId>,
+        device: Option<&DeviceId>,
+    ) -> Result<R::IncomingResponse, Error> {
+        let response = self.exchange(request, user, device, ANSWER_LIMIT).await?;
+        R::IncomingResponse::try_from_http_response(response).map_err(|e| Error::Unreadable(chain(&e)))
+    }
+
+    /// As `send`, for an endpoint whose answer may be up to `limit` bytes long.
+    pub(super) async fn exchange<R: Request>(
+        &self,
+        request: R,
+        user: Option<&UserId>,
+        device: Option<&DeviceId>,
+        limit: u64,
+    ) -> Result<http::Response<Bytes>, Error> {
+        let inner = &*self.0;
+        let token = SendAccessToken::Appservice(inner.token.expose());
+        let mut request = request
+            .try_into_http_request::<BytesMut>(&inner.base, token, R::PathBuilder::input(&inner.versions))
+            .map_err(|e| Error::Unreadable(chain(&e)))?;
+        let mut identity = AppserviceUserIdentity::default();
+        identity.user_id = user;
+        identity.device_id = device;
+        identity.maybe_add_to_uri(request.uri_mut()).map_err(|e| Error::Unreadable(chain(&e)))?;
+        let request =
+            reqwest::Request::try_from(request.map(BytesMut::freeze)).map_err(|e| Error::Unreadable(chain(&e)))?;
+        let _slot = inner.slots.acquire().await.map_err(|_| Error::Unreachable("stopping".into()))?;
+        let response = inner.http.execute(request).await.map_err(|e| Error::Unreachable(chain(&e.without_url())))?;
+        let response = read(response, limit).await?;
+        if response.status().is_success() { Ok(response) } else { Err(refused(&response)) }
+    }
+}
+
+async fn read(response: reqwest::Response, limit: u64) -> Result<http::Response<Bytes>, Error> {
+    if response.content_length().is_some_and(|length| length > limit) {
+        return Err(Error::TooLong(limit));
+    }
+    let mut whole = http::Response::builder().status(response.status());
+    if let Some(headers) = whole.headers_mut() {
+        headers.clone_from(response.headers());
+    }
+    let mut body = BytesMut::new();
+    let mut parts = response.bytes_stream();
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|e| Error::Unreachable(chain(&e.without_url())))?;
+        if body.len() as u64 + part.len() as u64 > limit {
+            return Err(Error::TooLong(limit));
+        }
+        body.extend_from_slice(&part);
+    }
+    whole.body(body.freeze()).map_err(|e| Error::Unreadable(chain(&e)))
+}
+
+fn refused(response: &http::Response<Bytes>) -> Error {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Body {
+        errcode: String,
+        error: String,
+        retry_after_ms: Option<u64>,
+    }
+    let body: Body = serde_json::from_slice(response.body()).unwrap_or_default();
+    let header = response.headers().get(http::header::RETRY_AFTER);
+    let seconds = header.and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    Error::Refused {
+        status: response.status().as_u16(),
+        code: body.errcode,
+        message: body.error.chars().take(200).collect(),
+        retry_after: body.retry_after_ms.map(Duration::from_millis).or(seconds.map(Duration::from_secs)),
+    }
+}
+
+/// An error with its causes; the outermost text alone often says only "error sending request".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}

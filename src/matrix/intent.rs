@@ -1,0 +1,213 @@
+//! Acting as one Matrix user of ours.
+
+use super::{Error, Homeserver};
+use ruma::{
+    DeviceId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, TransactionId, UserId,
+    api::{
+        Direction,
+        client::{
+            account::register::{self, LoginType},
+            device::update_device,
+            membership::{invite_user, join_room_by_id, joined_members, joined_rooms, leave_room},
+            message::{get_message_events, send_message_event},
+            profile::{get_profile, set_display_name},
+            room::create_room,
+            state::get_state_event_for_key,
+        },
+    },
+    device_id,
+    events::{AnyTimelineEvent, MessageLikeEventContent, StateEventType},
+    serde::Raw,
+};
+use serde::Deserialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Every ghost has this one device: the homeserver remembers transaction ids by device, across its own restarts.
+fn device() -> &'static DeviceId {
+    device_id!("FEHMARN")
+}
+
+/// A backlog is read back at most this far: what clients write between invitation and join is a handful.
+const BACKLOG_PAGES: usize = 5;
+
+/// The right to act as one ghost, or as the bot.
+pub struct Intent<'a> {
+    homeserver: &'a Homeserver,
+    user: OwnedUserId,
+}
+
+/// What a Matrix user says of themself.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Profile {
+    pub displayname: Option<String>,
+}
+
+/// What routing needs to know of a room.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoomState {
+    pub name: Option<String>,
+    pub encrypted: bool,
+    /// Those who have joined, with their display names.
+    pub members: BTreeMap<OwnedUserId, Option<String>>,
+}
+
+impl Homeserver {
+    pub fn intent(&self, user: &UserId) -> Intent<'_> {
+        Intent { homeserver: self, user: user.to_owned() }
+    }
+
+    /// The profile of any user; `None` if the homeserver knows no such user.
+    pub async fn profile(&self, user: &UserId) -> Result<Option<Profile>, Error> {
+        match self.send(get_profile::v3::Request::new(user.to_owned()), None, None).await {
+            Ok(answer) => {
+                let name = answer.get("displayname").and_then(|name| name.as_str()).map(str::to_owned);
+                Ok(Some(Profile { displayname: name }))
+            }
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Intent<'_> {
+    pub fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    pub(super) fn homeserver(&self) -> &Homeserver {
+        self.homeserver
+    }
+
+    async fn send<R: super::client::Request>(&self, request: R) -> Result<R::IncomingResponse, Error> {
+        self.homeserver.send(request, Some(&self.user), None).await
+    }
+
+    /// Makes the user exist, with its device and display name. Safe to repeat.
+    pub async fn register(&self, name: &str) -> Result<(), Error> {
+        let mut request = register::v3::Request::new();
+        request.username = Some(self.user.localpart().to_owned());
+        request.inhibit_login = true;
+        request.login_type = Some(LoginType::ApplicationService);
+        match self.homeserver.send(request, None, None).await {
+            Err(error) if error.code() != "M_USER_IN_USE" => return Err(error),
+            _ => {}
+        }
+        self.send(update_device::v3::Request::new(device().to_owned())).await?;
+        self.set_name(name).await
+    }
+
+    /// Each later change is an event in every room of the user.
+    pub async fn set_name(&self, name: &str) -> Result<(), Error> {
+        #[allow(deprecated)]
+        let request = set_display_name::v3::Request::new(self.user.clone(), Some(name.to_owned()));
+        self.send(request).await.map(drop)
+    }
+
+    pub async fn join(&self, room: &RoomId) -> Result<(), Error> {
+        self.send(join_room_by_id::v3::Request::new(room.to_owned())).await.map(drop)
+    }
+
+    /// Leaves the room, or declines the invitation to it.
+    pub async fn leave(&self, room: &RoomId, reason: &str) -> Result<(), Error> {
+        let mut request = leave_room::v3::Request::new(room.to_owned());
+        request.reason = Some(reason.to_owned());
+        self.send(request).await.map(drop)
+    }
+
+    pub async fn invite(&self, room: &RoomId, user: &UserId) -> Result<(), Error> {
+        let recipient =
+            invite_user::v3::InvitationRecipient::UserId(invite_user::v3::InviteUserId::new(user.to_owned()));
+        match self.send(invite_user::v3::Request::new(room.to_owned(), recipient)).await {
+            // They are in the room already.
+            Err(error) if error.code() == "M_FORBIDDEN" && error.to_string().contains("already in the room") => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    /// Makes a direct room of the two. Not repeatable: look with [`direct_room_made_for`](Self::direct_room_made_for)
+    /// first, when an earlier attempt may have come this far.
+    pub async fn create_direct_room(&self, with: &UserId) -> Result<OwnedRoomId, Error> {
+        let mut request = create_room::v3::Request::new();
+        request.is_direct = true;
+        request.invite = vec![with.to_owned()];
+        request.preset = Some(create_room::v3::RoomPreset::TrustedPrivateChat);
+        request.creation_content = Raw::new(&json!({ MADE_FOR: with })).ok().map(Raw::cast_unchecked);
+        Ok(self.send(request).await?.room_id)
+    }
+
+    /// A direct room that an interrupted attempt has made already.
+    pub async fn direct_room_made_for(&self, with: &UserId) -> Result<Option<OwnedRoomId>, Error> {
+        for room in self.send(joined_rooms::v3::Request::new()).await?.joined_rooms {
+            let created = self.state(&room, StateEventType::RoomCreate).await?;
+            if created.is_some_and(|content| content.get(MADE_FOR).and_then(|v| v.as_str()) == Some(with.as_str())) {
+                return Ok(Some(room));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends an event. The same `txn` for the same user gives the same event, however often it is sent.
+    pub async fn send_message(
+        &self,
+        room: &RoomId,
+        txn: &TransactionId,
+        content: &impl MessageLikeEventContent,
+    ) -> Result<OwnedEventId, Error> {
+        let request = send_message_event::v3::Request::new(room.to_owned(), txn.to_owned(), content)
+            .map_err(|e| Error::Unreadable(e.to_string()))?;
+        Ok(self.homeserver.send(request, Some(&self.user), Some(device())).await?.event_id)
+    }
+
+    /// What routing needs to know of a room that the user is in.
+    pub async fn room_state(&self, room: &RoomId) -> Result<RoomState, Error> {
+        let joined = self.send(joined_members::v3::Request::new(room.to_owned())).await?.joined;
+        let name = self.state(room, StateEventType::RoomName).await?;
+        let encryption = self.state(room, StateEventType::RoomEncryption).await?;
+        Ok(RoomState {
+            name: name.and_then(|content| content.get("name").and_then(|v| v.as_str()).map(str::to_owned)),
+            encrypted: encryption.is_some(),
+            members: joined.into_iter().map(|(user, member)| (user, member.display_name)).collect(),
+        })
+    }
+
+    async fn state(&self, room: &RoomId, kind: StateEventType) -> Result<Option<serde_json::Value>, Error> {
+        let request = get_state_event_for_key::v3::Request::new(room.to_owned(), kind, String::new());
+        match self.send(request).await {
+            Ok(answer) => serde_json::from_str(answer.event_or_content.get())
+                .map(Some)
+                .map_err(|e| Error::Unreadable(e.to_string())),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The events of a room after the given one, oldest first; the newest few hundred should it be further back.
+    pub async fn events_since(&self, room: &RoomId, event: &str) -> Result<Vec<Raw<AnyTimelineEvent>>, Error> {
+        let mut newest_first = Vec::new();
+        let mut from = None;
+        for _ in 0..BACKLOG_PAGES {
+            let mut request = get_message_events::v3::Request::new(room.to_owned(), Direction::Backward);
+            request.limit = 100u32.into();
+            request.from = from;
+            let page = self.send(request).await?;
+            for raw in page.chunk {
+                if raw.get_field::<String>("event_id").ok().flatten().as_deref() == Some(event) {
+                    newest_first.reverse();
+                    return Ok(newest_first);
+                }
+                newest_first.push(raw);
+            }
+            if page.end.is_none() {
+                break;
+            }
+            from = page.end;
+        }
+        newest_first.reverse();
+        Ok(newest_first)
+    }
+}
+
+/// Marks, in a room's `m.room.create`, for whom a ghost made it.
+const MADE_FOR: &str = "org.fehmarn.made_for";

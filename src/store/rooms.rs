@@ -1,0 +1,203 @@
+//! Portals and who is in them.
+
+use super::{Error, Store, Tx, people::parse, sql};
+use crate::ids::RemoteMessageId;
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
+use sqlx::{Row as _, any::AnyRow};
+use std::collections::HashMap;
+
+/// A room with ghosts in it, as far as routing needs to know it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Portal {
+    pub name: Option<String>,
+    pub encrypted: bool,
+    pub members: HashMap<OwnedUserId, Member>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub membership: Membership,
+    /// The display name in this room.
+    pub name: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// Of a ghost: it has not joined yet, or what was written since its invitation is not queued yet.
+    Invite,
+    Join,
+}
+
+impl Membership {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Invite => "invite",
+            Self::Join => "join",
+        }
+    }
+}
+
+impl Store {
+    /// The newest direct room of a member of staff and a ghost, as long as the ghost is in it, and how the member of
+    /// staff stands in it.
+    pub async fn direct_room(
+        &self,
+        staff: &UserId,
+        ghost: &UserId,
+    ) -> Result<Option<(OwnedRoomId, Option<Membership>)>, Error> {
+        let row = sqlx::query(
+            "SELECT p.room_id, s.membership FROM portals p
+             JOIN members g ON g.room_id = p.room_id AND g.mxid = p.direct_ghost AND g.membership = 'join'
+             LEFT JOIN members s ON s.room_id = p.room_id AND s.mxid = p.direct_user
+             WHERE p.direct_ghost = $1 AND p.direct_user = $2 ORDER BY p.opened_at DESC LIMIT 1",
+        )
+        .bind(ghost.as_str())
+        .bind(staff.as_str())
+        .fetch_optional(self.readers())
+        .await?;
+        row.map(|row| Ok((parse(&row, 0)?, read_membership(&row, 1)?))).transpose()
+    }
+
+    /// The room in which one of these remote messages stands and both the ghost and the member of staff are; the first
+    /// of `answers` that has one counts.
+    pub async fn room_of_thread(
+        &self,
+        connector: &str,
+        answers: &[RemoteMessageId],
+        staff: &UserId,
+        ghost: &UserId,
+    ) -> Result<Option<OwnedRoomId>, Error> {
+        if answers.is_empty() {
+            return Ok(None);
+        }
+        let list = sql::list(4, answers.len());
+        let mut query = sql::query(format!(
+            "SELECT m.remote_message, m.room_id FROM messages m
+             JOIN members g ON g.room_id = m.room_id AND g.mxid = $1 AND g.membership = 'join'
+             JOIN members s ON s.room_id = m.room_id AND s.mxid = $2
+             WHERE m.connector = $3 AND m.remote_message IN ({list})"
+        ))
+        .bind(ghost.as_str())
+        .bind(staff.as_str())
+        .bind(connector);
+        for answer in answers {
+            query = query.bind(answer.as_str());
+        }
+        let mut rooms = HashMap::new();
+        for row in query.fetch_all(self.readers()).await? {
+            rooms.insert(row.try_get::<String, _>(0)?, parse::<OwnedRoomId>(&row, 1)?);
+        }
+        Ok(answers.iter().find_map(|answer| rooms.remove(answer.as_str())))
+    }
+
+    /// A room in which just these two are, should there be no direct one.
+    pub async fn room_of_two(&self, staff: &UserId, ghost: &UserId) -> Result<Option<OwnedRoomId>, Error> {
+        let row = sqlx::query(
+            "SELECT p.room_id FROM portals p
+             JOIN members g ON g.room_id = p.room_id AND g.mxid = $1 AND g.membership = 'join'
+             JOIN members s ON s.room_id = p.room_id AND s.mxid = $2 AND s.membership = 'join'
+             WHERE (SELECT COUNT(*) FROM members m WHERE m.room_id = p.room_id) = 2
+             ORDER BY p.opened_at DESC LIMIT 1",
+        )
+        .bind(ghost.as_str())
+        .bind(staff.as_str())
+        .fetch_optional(self.readers())
+        .await?;
+        row.as_ref().map(|row| parse(row, 0)).transpose()
+    }
+}
+
+impl Tx {
+    /// The portals among these rooms.
+    pub async fn portals(&mut self, rooms: &[&RoomId]) -> Result<HashMap<OwnedRoomId, Portal>, Error> {
+        let mut portals: HashMap<OwnedRoomId, Portal> = HashMap::new();
+        for chunk in rooms.chunks(sql::ROWS_AT_ONCE) {
+            let list = sql::list(1, chunk.len());
+            let mut query = sql::query(format!(
+                "SELECT p.room_id, p.name, p.encrypted, m.mxid, m.membership, m.name
+                 FROM portals p JOIN members m ON m.room_id = p.room_id WHERE p.room_id IN ({list})"
+            ));
+            for room in chunk {
+                query = query.bind(room.as_str());
+            }
+            for row in query.fetch_all(&mut self.connection).await? {
+                let portal = portals.entry(parse(&row, 0)?).or_default();
+                portal.name = row.try_get(1)?;
+                portal.encrypted = row.try_get::<i64, _>(2)? != 0;
+                let membership = read_membership(&row, 4)?.unwrap_or(Membership::Invite);
+                let member = Member { membership, name: row.try_get(5)? };
+                portal.members.insert(parse(&row, 3)?, member);
+            }
+        }
+        Ok(portals)
+    }
+
+    /// Makes the room a portal, if it is not one yet.
+    pub async fn open_portal(&mut self, room: &RoomId) -> Result<(), Error> {
+        sqlx::query(
+            "INSERT INTO portals (room_id, encrypted, opened_at) VALUES ($1, 0, $2) ON CONFLICT (room_id) DO NOTHING",
+        )
+        .bind(room.as_str())
+        .bind(super::now())
+        .execute(&mut self.connection)
+        .await?;
+        Ok(())
+    }
+
+    /// Makes a portal the direct room of a pair.
+    pub async fn set_direct(&mut self, room: &RoomId, staff: &UserId, ghost: &UserId) -> Result<(), Error> {
+        sqlx::query("UPDATE portals SET direct_user = $1, direct_ghost = $2 WHERE room_id = $3")
+            .bind(staff.as_str())
+            .bind(ghost.as_str())
+            .bind(room.as_str())
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    pub async fn set_room_name(&mut self, room: &RoomId, name: Option<&str>) -> Result<(), Error> {
+        sqlx::query("UPDATE portals SET name = $1 WHERE room_id = $2")
+            .bind(name)
+            .bind(room.as_str())
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Encryption cannot be switched off again.
+    pub async fn set_encrypted(&mut self, room: &RoomId) -> Result<(), Error> {
+        sqlx::query("UPDATE portals SET encrypted = 1 WHERE room_id = $1")
+            .bind(room.as_str())
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    pub async fn set_member(&mut self, room: &RoomId, mxid: &UserId, member: &Member) -> Result<(), Error> {
+        sqlx::query(
+            "INSERT INTO members (room_id, mxid, membership, name) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (room_id, mxid) DO UPDATE SET membership = excluded.membership, name = excluded.name",
+        )
+        .bind(room.as_str())
+        .bind(mxid.as_str())
+        .bind(member.membership.as_str())
+        .bind(&member.name)
+        .execute(&mut self.connection)
+        .await?;
+        Ok(())
+    }
+
+    pub async fn remove_member(&mut self, room: &RoomId, mxid: &UserId) -> Result<(), Error> {
+        sqlx::query("DELETE FROM members WHERE room_id = $1 AND mxid = $2")
+            .bind(room.as_str())
+            .bind(mxid.as_str())
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+}
+
+fn read_membership(row: &AnyRow, column: usize) -> Result<Option<Membership>, Error> {
+    let text: Option<String> = row.try_get(column)?;
+    Ok(text.map(|text| if text == Membership::Join.as_str() { Membership::Join } else { Membership::Invite }))
+}

@@ -1,0 +1,46 @@
+//! Placeholders for statements over several rows. Only `$n` is ever put into a statement's text, never a value.
+
+use sqlx::{Any, AssertSqlSafe, any::AnyArguments, query::Query};
+use std::fmt::Write;
+
+/// SQLite allows 32,766 parameters in one statement, PostgreSQL 65,535.
+pub(super) const ROWS_AT_ONCE: usize = 500;
+
+/// `($1,$2),($3,$4)` for two rows of two columns.
+pub(super) fn values(rows: usize, columns: usize) -> String {
+    let mut text = String::with_capacity(rows * columns * 6);
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ",(" });
+        list_into(&mut text, row * columns + 1, columns);
+        text.push(')');
+    }
+    text
+}
+
+/// `$3,$4,$5` for three parameters from the third.
+pub(super) fn list(first: usize, count: usize) -> String {
+    let mut text = String::with_capacity(count * 6);
+    list_into(&mut text, first, count);
+    text
+}
+
+fn list_into(text: &mut String, first: usize, count: usize) {
+    for n in first..first + count {
+        let comma = if n == first { "" } else { "," };
+        let _ = write!(text, "{comma}${n}");
+    }
+}
+
+/// A statement made of literals and placeholders.
+pub(super) fn query<'q>(text: String) -> Query<'q, Any, AnyArguments> {
+    sqlx::query(AssertSqlSafe(text))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn placeholders_count_through() {
+        assert_eq!(super::values(2, 3), "($1,$2,$3),($4,$5,$6)");
+        assert_eq!(super::list(4, 2), "$4,$5");
+    }
+}
