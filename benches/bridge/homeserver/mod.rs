@@ -86,7 +86,7 @@ impl Homeserver {
     pub fn open_room(&self, pair: usize) {
         let mut world = self.world();
         world.create_room(&room(pair), &staff(pair), &serde_json::json!({}));
-        world.set_member(&room(pair), &staff(pair), &ghost(pair), "invite");
+        world.invite_directly(&room(pair), &staff(pair), &ghost(pair));
         self.queued.notify_one();
     }
 

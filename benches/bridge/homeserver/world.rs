@@ -140,6 +140,12 @@ impl World {
         id
     }
 
+    /// The invitation that a client sends when somebody starts a chat with one other.
+    pub fn invite_directly(&mut self, room: &str, sender: &str, user: &str) {
+        let content = json!({"membership": "invite", "is_direct": true});
+        self.put(Put::state(room, "m.room.member", sender, user, content));
+    }
+
     /// A membership event. A member of staff accepts every invitation at once.
     pub fn set_member(&mut self, room: &str, sender: &str, user: &str, membership: &str) {
         let mut content = self.profile(user).unwrap_or_default();
