@@ -206,7 +206,7 @@ mod tests {
             ("database:", "databse:", "unknown field `databse`, known are `homeserver`, `appservice`, `database`"),
             ("  email:", "  fax:", "there is no connector `fax`, known are [\"email\"]"),
             ("language: de", "language: fr", "unknown variant `fr`, known are `de` or `en`"),
-            ("write", "wirte", "unknown variant `wirte`"),
+            ("\"example.org\": write", "\"example.org\": wirte", "unknown variant `wirte`"),
         ] {
             assert!(EXAMPLE.contains(old), "{old}");
             let error = open(&EXAMPLE.replacen(old, new, 1)).err().unwrap();

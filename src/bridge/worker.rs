@@ -6,7 +6,12 @@ use crate::{
     store::{Finished, Message, NewRow, Outcome, Queue, Row, ThreadState, now},
 };
 use futures_util::FutureExt;
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
@@ -32,6 +37,28 @@ pub(super) struct Done {
     pub follow_up: Vec<NewRow>,
 }
 
+/// The other sides that could not be reached last time.
+#[derive(Default)]
+struct Unreachable(Mutex<HashSet<String>>);
+
+impl Unreachable {
+    fn note(&self, side: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(side.to_owned());
+    }
+
+    /// Whether this one was not reached before.
+    fn clear(&self, side: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(side)
+    }
+}
+
+/// What a queue's loop and its attempts share.
+struct Worker {
+    bridge: Arc<Bridge>,
+    queue: Queue,
+    unreachable: Unreachable,
+}
+
 /// Works off one queue until `stop`.
 pub(super) async fn run(bridge: Arc<Bridge>, queue: Queue, stop: CancellationToken) {
     let at_once = match queue {
@@ -39,19 +66,20 @@ pub(super) async fn run(bridge: Arc<Bridge>, queue: Queue, stop: CancellationTok
         Queue::Inbox => ARRIVALS_AT_ONCE,
     };
     let slots = Arc::new(Semaphore::new(at_once));
+    let worker = Arc::new(Worker { bridge, queue, unreachable: Unreachable::default() });
     let tasks = TaskTracker::new();
     let cut_off = CancellationToken::new();
     while !stop.is_cancelled() {
         let Some(permits) = stop.run_until_cancelled(free_slots(&slots)).await else { break };
-        match bridge.store.claim(queue, permits.len(), LEASE).await {
+        match worker.bridge.store.claim(queue, permits.len(), LEASE).await {
             Ok(rows) if rows.is_empty() => {
                 drop(permits);
-                let _ = stop.run_until_cancelled(nap(&bridge, queue)).await;
+                let _ = stop.run_until_cancelled(worker.nap()).await;
             }
             Ok(rows) => {
                 for (row, permit) in rows.into_iter().zip(permits) {
-                    let (bridge, cut_off) = (bridge.clone(), cut_off.clone());
-                    tasks.spawn(async move { cut_off.run_until_cancelled(work(&bridge, queue, row, permit)).await });
+                    let (worker, cut_off) = (worker.clone(), cut_off.clone());
+                    tasks.spawn(async move { cut_off.run_until_cancelled(worker.work(row, permit)).await });
                 }
             }
             Err(error) => {
@@ -62,9 +90,10 @@ pub(super) async fn run(bridge: Arc<Bridge>, queue: Queue, stop: CancellationTok
     }
     tasks.close();
     if timeout(DRAIN, tasks.wait()).await.is_err() {
+        let rows = tasks.len();
         tracing::warn!(
             queue = queue.table(),
-            rows = tasks.len(),
+            rows,
             "stopped in the middle of these; they are repeated after the next start"
         );
         cut_off.cancel();
@@ -84,33 +113,53 @@ async fn free_slots(slots: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
     permits
 }
 
-/// Sleeps until something is added or falls due.
-async fn nap(bridge: &Bridge, queue: Queue) {
-    let until_due = match bridge.store.next_due(queue).await {
-        Ok(Some(at)) => Duration::from_millis(u64::try_from(at - now()).unwrap_or(0).max(1)),
-        _ => LONGEST_NAP,
-    };
-    let _ = timeout(until_due.min(LONGEST_NAP), bridge.store.grew(queue)).await;
-}
+impl Worker {
+    /// Sleeps until something is added or falls due.
+    async fn nap(&self) {
+        let until_due = match self.bridge.store.next_due(self.queue).await {
+            Ok(Some(at)) => Duration::from_millis(u64::try_from(at - now()).unwrap_or(0).max(1)),
+            _ => LONGEST_NAP,
+        };
+        let _ = timeout(until_due.min(LONGEST_NAP), self.bridge.store.grew(self.queue)).await;
+    }
 
-/// One attempt. The slot is held until its outcome is durable: after a crash no more than the slots' number of
-/// deliveries are repeated.
-async fn work(bridge: &Bridge, queue: Queue, row: Row, _slot: OwnedSemaphorePermit) {
-    let attempt = async {
-        match queue {
-            Queue::Outbox => bridge.attempt_delivery(&row).await,
-            Queue::Inbox => bridge.attempt_inbox(&row).await,
+    /// One attempt. The slot is held until its outcome is durable: after a crash no more than the slots' number of
+    /// deliveries are repeated.
+    async fn work(&self, row: Row, _slot: OwnedSemaphorePermit) {
+        let attempt = async {
+            match self.queue {
+                Queue::Outbox => self.bridge.attempt_delivery(&row).await,
+                Queue::Inbox => self.bridge.attempt_inbox(&row).await,
+            }
+        };
+        let result = match timeout(ATTEMPT_TIMEOUT, AssertUnwindSafe(attempt).catch_unwind()).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Failure::transient(Reason::Internal, "a fault in the program ended this attempt")),
+            Err(_) => Err(Failure::transient(Reason::Unreachable, "no end within five minutes")),
+        };
+        self.watch(&row, &result).await;
+        let finished = finish(&self.bridge, self.queue, &row, result);
+        while let Err(error) = self.bridge.store.finish(self.queue, finished.clone()).await {
+            tracing::error!(queue = self.queue.table(), row = row.id, %error, "cannot record how this ended; trying again");
+            sleep(PAUSE_AFTER_ERROR).await;
         }
-    };
-    let result = match timeout(ATTEMPT_TIMEOUT, AssertUnwindSafe(attempt).catch_unwind()).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(Failure::transient(Reason::Internal, "a fault in the program ended this attempt")),
-        Err(_) => Err(Failure::transient(Reason::Unreachable, "no end within five minutes")),
-    };
-    let finished = finish(bridge, queue, &row, result);
-    while let Err(error) = bridge.store.finish(queue, finished.clone()).await {
-        tracing::error!(queue = queue.table(), row = row.id, %error, "cannot record how this ended; trying again");
-        sleep(PAUSE_AFTER_ERROR).await;
+    }
+
+    /// When the other side can be reached again, what waited for it need not wait out its back-off.
+    async fn watch(&self, row: &Row, result: &Result<Done, Failure>) {
+        let side = match self.queue {
+            Queue::Outbox => row.connector.as_str(),
+            // Everything in the inbox goes to the one homeserver.
+            Queue::Inbox => "",
+        };
+        match result {
+            Err(failure) if failure.reason == Reason::Unreachable => self.unreachable.note(side),
+            Ok(_) if self.unreachable.clear(side) => match self.bridge.store.hurry(self.queue, side).await {
+                Ok(rows) => tracing::info!(queue = self.queue.table(), side, rows, "can be reached again"),
+                Err(error) => tracing::warn!(%error, "what waited goes on waiting for its time"),
+            },
+            _ => {}
+        }
     }
 }
 

@@ -143,7 +143,8 @@ fn cleaner() -> Builder<'static> {
         .clean_content_tags(HashSet::from(["mx-reply", "script", "style", "title", "head", "template"]))
         .tag_attributes(HashMap::from([("a", HashSet::from(["href"])), ("ol", HashSet::from(["start"]))]))
         .url_schemes(HashSet::from(["http", "https", "mailto", "tel"]))
-        .url_relative(UrlRelative::Deny);
+        .url_relative(UrlRelative::Deny)
+        .link_rel(None);
     builder
 }
 

@@ -1,12 +1,127 @@
 //! E-mail: SMTP out, LMTP and IMAP in.
+//!
+//! | file | what |
+//! |---|---|
+//! | `config` | the section of the configuration |
+//! | `address`, `compose`, `parse`, `report`, `arrival` | pure: mail to and from the bridge's words |
+//! | `smtp`, `lmtp`, `imap`, `tls` | the sockets |
+//! | `door` | what the listening half needs of the bridge |
+
+mod address;
+mod arrival;
+mod attachment;
+mod body;
+mod clean;
+mod compose;
+mod config;
+mod door;
+mod flowed;
+mod headers;
+mod html;
+mod imap;
+mod lmtp;
+mod mime;
+mod parse;
+mod quote;
+mod quote_html;
+mod report;
+mod smtp;
+mod subject;
+mod tls;
+
 use crate::{
-    connector::{Connector, Kind},
+    connector::{Capabilities, Connector, Finding, Inbox, Kind},
+    failure::Failure,
+    ids::RemoteUserId,
+    message::{Delivery, Inbound, RawArrival, Sent},
     yaml::{self, Document},
 };
-use std::sync::Arc;
+use address::Identity;
+use async_trait::async_trait;
+use config::Config;
+use std::{net::SocketAddr, sync::Arc};
+use tokio_util::sync::CancellationToken;
 
 pub const KIND: Kind = Kind { name: "email", build };
 
-fn build(document: &Document, _env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error> {
-    Err(document.error("connectors.email", "stub"))
+/// What a mail needs besides its attachments: headers, words in two forms, the borders between parts.
+const REST_OF_MAIL: u64 = 64 << 10;
+/// What a mail server may add to a mail on its way in.
+const TRACE_HEADERS: u64 = 64 << 10;
+
+struct Email {
+    identity: Arc<Identity>,
+    smtp: smtp::Pool,
+    connections: usize,
+    lmtp: Option<SocketAddr>,
+    imap: Option<Arc<imap::Account>>,
+    max_size: u64,
+}
+
+fn build(document: &Document, env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error> {
+    let Config { identity, smtp, connections, lmtp, imap, max_size } = Config::read(document, env)?;
+    let (smtp, imap) = (smtp::Pool::new(smtp, connections), imap.map(Arc::new));
+    Ok(Arc::new(Email { identity: Arc::new(identity), smtp, connections, lmtp, imap, max_size }))
+}
+
+#[async_trait]
+impl Connector for Email {
+    fn capabilities(&self) -> Capabilities {
+        // Base64 in lines of 76 characters: 57 bytes become 78 (RFC 2045 section 6.8).
+        let attachment_bytes = (self.max_size / 78 * 57).saturating_sub(REST_OF_MAIL);
+        Capabilities { attachment_bytes, concurrency: self.connections }
+    }
+
+    fn parse_address(&self, text: &str) -> Option<RemoteUserId> {
+        address::remote(text)
+    }
+
+    async fn run(&self, inbox: Inbox, stop: CancellationToken) -> Result<(), Failure> {
+        let door: Arc<dyn door::Door> = Arc::new(inbox);
+        let listener = match self.lmtp {
+            Some(listen) => Some(lmtp::bind(listen).await?),
+            None => None,
+        };
+        let lmtp = async {
+            if let Some(listener) = listener {
+                let (door, identity, stop) = (door.clone(), self.identity.clone(), stop.clone());
+                let max_size = usize::try_from(self.max_size).unwrap_or(usize::MAX);
+                lmtp::serve(listener, Arc::new(lmtp::Service { door, identity, max_size, stop })).await;
+            }
+        };
+        let imap = async {
+            if let Some(account) = &self.imap {
+                imap::run(account.clone(), self.identity.clone(), door.clone(), stop.clone()).await;
+            }
+        };
+        tokio::join!(lmtp, imap);
+        Ok(())
+    }
+
+    async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure> {
+        let mail = compose::compose(&self.identity, delivery)?;
+        self.smtp.send(&mail).await?;
+        Ok(Sent { message: mail.message })
+    }
+
+    fn read(&self, raw: &RawArrival) -> Result<Inbound, Failure> {
+        parse::read(raw, self.max_size + TRACE_HEADERS)
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        let lmtp = async {
+            match self.lmtp {
+                Some(listen) => Some(lmtp::check(listen).await),
+                None => None,
+            }
+        };
+        let imap = async {
+            match &self.imap {
+                Some(account) => Some(imap::check(account.clone()).await),
+                None => None,
+            }
+        };
+        let (smtp, lmtp, imap) = tokio::join!(self.smtp.check(), lmtp, imap);
+        [Some(smtp), lmtp, imap].into_iter().flatten().collect()
+    }
 }

@@ -1,0 +1,251 @@
+use super::*;
+use crate::{
+    connectors::email::{arrival, parse},
+    ids::{DeliveryId, LocalUser},
+    message::{Arrival, Inbound, Writer},
+};
+use bytes::Bytes;
+
+const ID: &str = "mzxw6ytboi2dkmbrgq4tqmzxga";
+
+fn identity() -> Identity {
+    Identity::new("chat.example.org", "{localpart}@chat.example.org").unwrap()
+}
+
+fn delivery(text: &str) -> Delivery {
+    Delivery {
+        id: DeliveryId::new(ID),
+        writer: Writer { user: LocalUser::new("anna"), name: "Anna Muster".into() },
+        to: RemoteUserId::new("bob@example.org"),
+        audience: vec![RemoteUserId::new("bob@example.org")],
+        thread: Thread::default(),
+        body: Body { text: text.into(), html: None },
+        attachments: vec![],
+        written_at: 1_794_474_000_000,
+    }
+}
+
+fn file(name: &str, media_type: &str, bytes: &'static [u8]) -> Attachment {
+    Attachment {
+        name: name.into(),
+        media_type: media_type.into(),
+        location: String::new(),
+        bytes: Bytes::from_static(bytes),
+    }
+}
+
+/// The mail, with what every mail must be.
+fn mail(delivery: &Delivery) -> String {
+    let mail = compose(&identity(), delivery).unwrap();
+    let text = String::from_utf8(mail.bytes).unwrap();
+    assert!(text.is_ascii() && text.ends_with("\r\n"));
+    for line in text.split("\r\n") {
+        assert!(line.len() <= 998 && !line.contains(['\r', '\n', '\0']), "{line:?}");
+    }
+    text
+}
+
+fn header(delivery: &Delivery) -> String {
+    mail(delivery).split_once("\r\n\r\n").unwrap().0.replace("\r\n ", " ")
+}
+
+fn read(delivery: &Delivery) -> Arrival {
+    let raw = arrival::arrival(LocalUser::new("bob"), Bytes::from(mail(delivery)));
+    match parse::read(&raw, u64::MAX).unwrap() {
+        Inbound::Message(arrival) => *arrival,
+        Inbound::Receipt(receipt) => panic!("{receipt:?}"),
+    }
+}
+
+#[test]
+fn a_first_message_is_a_plain_personal_mail() {
+    assert_eq!(
+        mail(&delivery("Guten Tag,\nbitte melden Sie sich.\n")),
+        "From: \"Anna Muster\" <anna@chat.example.org>\r\nTo: <bob@example.org>\r\nSubject: Guten Tag,\r\n\
+         Date: Thu, 12 Nov 2026 09:00:00 +0000\r\nMessage-ID: <mzxw6ytboi2dkmbrgq4tqmzxga@chat.example.org>\r\nMIME-Version: 1.0\r\n\
+         Content-Type: text/plain; charset=\"utf-8\"; format=\"flowed\"\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\
+         Guten Tag,\r\nbitte melden Sie sich.\r\n"
+    );
+}
+
+#[test]
+fn the_envelope_names_the_delivery() {
+    let mail = compose(&identity(), &delivery("x")).unwrap();
+    assert_eq!(mail.envelope_from, format!("anna+{ID}@chat.example.org"));
+    assert_eq!(mail.to, "bob@example.org");
+    assert_eq!(mail.message.as_str(), format!("{ID}@chat.example.org"));
+}
+
+#[test]
+fn nothing_says_that_a_machine_sent_it() {
+    let header = header(&delivery("x")).to_lowercase();
+    for name in ["auto-submitted", "precedence", "list-", "x-"] {
+        assert!(!header.contains(&format!("\r\n{name}")), "{header}");
+    }
+}
+
+#[test]
+fn an_answer_names_its_parent_and_its_root_once_and_never_itself() {
+    let id = |id: &str| Some(RemoteMessageId::new(id));
+    let thread = |root, parent| {
+        let mut delivery = delivery("x");
+        delivery.thread = Thread { subject: Some("AW: Re: Antrag".into()), root, parent };
+        header(&delivery)
+    };
+    let answer = thread(id("a@x"), id("b@x"));
+    assert!(answer.contains("\r\nSubject: Re: Antrag\r\n"), "{answer}");
+    assert!(answer.contains("\r\nIn-Reply-To: <b@x>\r\nReferences: <a@x> <b@x>\r\n"), "{answer}");
+    assert!(thread(id("b@x"), id("b@x")).contains("\r\nReferences: <b@x>\r\n"));
+    let own = thread(id(&format!("{ID}@chat.example.org")), id("a@x>\r\nBcc: x"));
+    assert!(!own.contains("References") && !own.contains("Bcc"), "{own}");
+    assert!(thread(None, None).contains("\r\nSubject: Antrag\r\n"));
+}
+
+#[test]
+fn all_recipients_see_each_other_once() {
+    let mut delivery = delivery("x");
+    delivery.audience =
+        ["carla@example.com", "bob@example.org", "not an address", "carla@example.com"].map(RemoteUserId::new).into();
+    assert!(header(&delivery).contains("\r\nTo: <carla@example.com>, <bob@example.org>\r\n"));
+    delivery.audience.clear();
+    assert!(header(&delivery).contains("\r\nTo: <bob@example.org>\r\n"));
+    delivery.audience = (0..500).map(|n| RemoteUserId::new(format!("person{n}@example.org"))).collect();
+    assert_eq!(header(&delivery).matches("@example.org>").count(), 501);
+}
+
+#[test]
+fn what_is_no_address_fails_for_good() {
+    let mut unknown = delivery("x");
+    unknown.to = RemoteUserId::new("bob@example.org>\r\nRCPT TO:<eve@example.org");
+    let failure = compose(&identity(), &unknown).unwrap_err();
+    assert!(failure.is_permanent() && failure.reason == Reason::UnknownRecipient && !failure.detail.contains("bob"));
+    let mut long = delivery("x");
+    long.writer.user = LocalUser::new("a".repeat(70));
+    assert!(compose(&identity(), &long).unwrap_err().is_permanent());
+}
+
+#[test]
+fn no_text_can_begin_a_header_of_its_own() {
+    let evil = "x\r\nBcc: eve@example.org\r\n\r\nbody\0\u{85}\u{2028}\rBcc: y";
+    let mut delivery = delivery(evil);
+    delivery.writer.name = evil.into();
+    delivery.thread.subject = Some(evil.into());
+    delivery.body.html = Some(evil.into());
+    delivery.attachments =
+        vec![file(evil, &format!("text/plain\r\n{evil}"), b"x"), file("a\"; x=\"y\r\nZ: 1.txt", "text/plain", b"x")];
+    let raw = mail(&delivery);
+    let words = raw.find("format=\"flowed\"").unwrap()..raw.find("</html>").unwrap();
+    for (at, _) in raw.match_indices("\r\nBcc:").chain(raw.match_indices("\r\nZ:")) {
+        assert!(words.contains(&at), "{raw}");
+    }
+    let header = raw.split_once("\r\n\r\n").unwrap().0;
+    assert_eq!(header.lines().filter(|line| !line.starts_with(' ')).count(), 7, "{header}");
+    let arrival = read(&delivery);
+    assert_eq!(arrival.from_name.as_deref(), Some("x Bcc: eve@example.org body Bcc: y"));
+    assert_eq!(arrival.attachments.len(), 2);
+}
+
+#[test]
+fn names_subjects_and_file_names_come_back() {
+    let long =
+        "\u{dc}berlange Bezeichnung mit Umlauten \u{e4}\u{f6}\u{fc} und mehr als einer Zeile, die gefaltet werden muss"
+            .to_owned();
+    for text in [
+        "Anna Muster",
+        "J\u{f6}rg M\u{fc}ller-L\u{fc}denscheidt",
+        "Muster, Anna (Bauamt) \"B2\" <x>",
+        "\u{1f469}\u{200d}\u{1f4bb} \u{65e5}\u{672c}\u{8a9e} \u{3b5}\u{3bb}",
+        "\u{645}\u{62d}\u{645}\u{62f}",
+        "a=b?c_d",
+        "back\\slash; semi",
+        "e\u{301}\u{301}",
+        "100% 'x' *y*",
+        &long,
+        &"x".repeat(190),
+        &"\u{e4}".repeat(190),
+    ] {
+        let mut delivery = delivery("x");
+        delivery.writer.name = text.into();
+        delivery.thread.subject = Some(text.into());
+        let name = format!("{}.pdf", text.replace('\\', "-"));
+        delivery.attachments = vec![file(&name, "application/pdf", b"%PDF")];
+        let arrival = read(&delivery);
+        assert_eq!(arrival.from_name.as_deref(), Some(text));
+        assert_eq!(arrival.subject.as_deref(), Some(text));
+        assert_eq!(arrival.attachments[0].name, name);
+        assert_eq!(arrival.attachments[0].media_type, "application/pdf");
+    }
+}
+
+#[test]
+fn a_turned_name_is_turned_back() {
+    let mut delivery = delivery("x");
+    delivery.writer.name = "Anna\u{202e}retsuM".into();
+    delivery.attachments = vec![file("rechnung\u{202e}fdp.exe", "application/pdf", b"x")];
+    let arrival = read(&delivery);
+    assert_eq!(arrival.from_name.as_deref(), Some("AnnaretsuM"));
+    assert_eq!(arrival.attachments[0].name, "rechnungfdp.exe");
+}
+
+#[test]
+fn words_come_back_in_both_forms() {
+    let text = "Guten Tag Herr Beispiel,\n\nvielen Dank f\u{fc}r Ihre Nachricht vom letzten Dienstag, die wir an das Bauamt weitergegeben haben.\n\n  - Punkt\n>5 St\u{fc}ck\nFrom here\n.\n\u{1f600} \u{65e5}\u{672c}";
+    let mut delivery = delivery(text);
+    assert_eq!(read(&delivery).body, Body { text: text.into(), html: None });
+    delivery.body.html = Some("<p>Gr\u{fc}\u{df}e</p>\n<p>= \u{1f600}</p>".into());
+    let raw = mail(&delivery);
+    assert!(raw.find("text/plain") < raw.find("text/html") && raw.contains("multipart/alternative"), "{raw}");
+    let body = read(&delivery).body;
+    assert_eq!(body.text, text);
+    let html = body.html.unwrap();
+    assert!(
+        html.starts_with("<!DOCTYPE html>") && html.contains("<p>Gr\u{fc}\u{df}e</p>\n<p>= \u{1f600}</p>"),
+        "{html}"
+    );
+}
+
+#[test]
+fn files_come_back_byte_for_byte() {
+    let all: &'static [u8] = &[0, 13, 10, 10, 13, 46, 10, 255, 61, 32, 10];
+    let mut delivery = delivery("x");
+    for media_type in ["text/csv", "application/pdf", "image/png", "message/rfc822", "multipart/mixed", "Text/HTML"] {
+        delivery.attachments.push(file("x", media_type, all));
+    }
+    let kinds: Vec<String> = read(&delivery).attachments.iter().map(|file| file.media_type.clone()).collect();
+    assert_eq!(
+        kinds,
+        [
+            "text/csv",
+            "application/pdf",
+            "image/png",
+            "application/octet-stream",
+            "application/octet-stream",
+            "text/html"
+        ]
+    );
+    assert!(read(&delivery).attachments.iter().all(|file| file.bytes == all));
+}
+
+#[test]
+fn a_file_without_words_is_a_mail_about_the_file() {
+    let mut delivery = delivery("");
+    delivery.attachments = vec![file("Plan.pdf", "application/pdf", b"x")];
+    assert!(header(&delivery).contains("\r\nSubject: Plan.pdf\r\n"));
+    let arrival = read(&delivery);
+    assert_eq!((arrival.body.text.as_str(), arrival.attachments.len()), ("", 1));
+}
+
+#[test]
+fn a_long_subject_in_ascii_is_readable_in_the_raw_mail() {
+    let mut delivery = delivery("x");
+    delivery.thread.subject = Some("Your application ".repeat(8));
+    assert!(header(&delivery).contains("Subject: Your application Your application"));
+}
+
+#[test]
+fn the_same_delivery_gives_the_same_bytes() {
+    let mut delivery = delivery("x");
+    delivery.body.html = Some("<b>x</b>".into());
+    delivery.attachments = vec![file("x", "image/png", b"x")];
+    assert_eq!(mail(&delivery), mail(&delivery));
+}

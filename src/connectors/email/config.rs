@@ -1,0 +1,367 @@
+//! The section `connectors.email` of the configuration.
+
+use super::{
+    address::Identity,
+    imap, smtp,
+    tls::{Server, Tls},
+};
+use crate::yaml::{self, Document, Secret, SecretSource};
+use serde::{Deserialize, Deserializer, de};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+const SECTION: &str = "connectors.email";
+
+/// The section as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Section {
+    /// The domain of our own addresses: mail to it comes in by `lmtp` or `imap`.
+    domain: String,
+    /// How a member of staff's address is made.
+    #[serde(default = "from_template")]
+    from: String,
+    smtp: SmtpSection,
+    lmtp: Option<LmtpSection>,
+    imap: Option<ImapSection>,
+    /// The largest mail, in and out.
+    #[serde(default)]
+    max_size: Size,
+}
+
+/// The mail server that takes what we send.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SmtpSection {
+    host: String,
+    port: Option<u16>,
+    #[serde(default = "starttls")]
+    tls: Tls,
+    username: Option<String>,
+    password: Option<Secret>,
+    password_file: Option<PathBuf>,
+    /// Certificates (PEM) to trust besides those of the system.
+    ca_file: Option<PathBuf>,
+    /// The most at a time.
+    #[serde(default = "connections")]
+    connections: usize,
+    /// Our name in EHLO; `domain` if not set.
+    hello: Option<String>,
+}
+
+/// Where our own mail server hands mail over. No sign-in: only that server may reach it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LmtpSection {
+    listen: SocketAddr,
+}
+
+/// The mailbox to which mail for `domain` is delivered.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImapSection {
+    host: String,
+    port: Option<u16>,
+    #[serde(default = "tls")]
+    tls: Tls,
+    username: String,
+    password: Option<Secret>,
+    password_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
+    #[serde(default = "inbox")]
+    mailbox: String,
+    #[serde(default)]
+    poll: Poll,
+}
+
+fn from_template() -> String {
+    "{localpart}@{domain}".into()
+}
+
+fn starttls() -> Tls {
+    Tls::Starttls
+}
+
+fn tls() -> Tls {
+    Tls::Implicit
+}
+
+fn connections() -> usize {
+    32
+}
+
+fn inbox() -> String {
+    "INBOX".into()
+}
+
+/// The section, understood.
+pub struct Config {
+    pub identity: Identity,
+    pub smtp: smtp::Account,
+    pub connections: usize,
+    pub lmtp: Option<SocketAddr>,
+    pub imap: Option<imap::Account>,
+    /// In bytes.
+    pub max_size: u64,
+}
+
+impl Config {
+    /// Reads `connectors.email`, the files that it names, and the secrets.
+    pub fn read(document: &Document, env: yaml::Env<'_>) -> Result<Self, yaml::Error> {
+        let section: Section = document.section(&["connectors", "email"])?;
+        let Section { domain, from, smtp, lmtp, imap, max_size: Size(max_size) } = section;
+        let from = from.replace("{domain}", &domain);
+        let identity = Identity::new(&domain, &from).map_err(|e| document.error(SECTION, e))?;
+        if lmtp.is_none() && imap.is_none() {
+            return Err(document.error(SECTION, "has neither lmtp nor imap: no answer would ever come in"));
+        }
+        let source = Source { document, env };
+        let connections = smtp.connections;
+        if !(1..=1000).contains(&connections) {
+            return Err(document.error("connectors.email.smtp.connections", "is not between 1 and 1000"));
+        }
+        Ok(Self {
+            smtp: source.smtp(smtp, identity.domain())?,
+            identity,
+            connections,
+            lmtp: lmtp.map(|lmtp| lmtp.listen),
+            imap: imap.map(|imap| source.imap(imap, max_size)).transpose()?,
+            max_size,
+        })
+    }
+}
+
+/// Where the values of the section come from.
+struct Source<'a> {
+    document: &'a Document,
+    env: yaml::Env<'a>,
+}
+
+impl Source<'_> {
+    fn smtp(&self, section: SmtpSection, domain: &str) -> Result<smtp::Account, yaml::Error> {
+        const KEY: &str = "connectors.email.smtp";
+        let SmtpSection { host, port, tls, username, password, password_file, ca_file, hello, .. } = section;
+        let port = port.unwrap_or(match tls {
+            Tls::None => 25,
+            Tls::Starttls => 587,
+            Tls::Implicit => 465,
+        });
+        let password = self.password(KEY, SecretSource { inline: password, file: password_file })?;
+        let login = match (username, password) {
+            (Some(user), Some(password)) => Some((user, password)),
+            (None, None) => None,
+            (Some(_), None) => return Err(self.no_password(KEY)),
+            (None, Some(_)) => return Err(self.document.error(KEY, "has a password and no username")),
+        };
+        let hello = hello.unwrap_or_else(|| domain.to_owned());
+        if hello.is_empty() || !hello.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(self.document.error(&format!("{KEY}.hello"), "is not a host name"));
+        }
+        Ok(smtp::Account { server: self.server(KEY, &host, port, tls, ca_file)?, login, hello })
+    }
+
+    fn imap(&self, section: ImapSection, max_size: u64) -> Result<imap::Account, yaml::Error> {
+        const KEY: &str = "connectors.email.imap";
+        let ImapSection { host, port, tls, username, password, password_file, ca_file, mailbox, poll } = section;
+        let port = port.unwrap_or(if tls == Tls::Implicit { 993 } else { 143 });
+        let password = self.password(KEY, SecretSource { inline: password, file: password_file })?;
+        let password = password.ok_or_else(|| self.no_password(KEY))?;
+        let (server, mailbox) = (self.server(KEY, &host, port, tls, ca_file)?, imap::encode(&mailbox));
+        Ok(imap::Account { server, username, password, mailbox, poll: poll.0, max_size })
+    }
+
+    fn password(&self, key: &str, source: SecretSource) -> Result<Option<Secret>, yaml::Error> {
+        self.document.secret(self.env, &format!("{key}.password"), &source)
+    }
+
+    fn no_password(&self, key: &str) -> yaml::Error {
+        let variable = format!("FEHMARN_{}_PASSWORD", key.replace('.', "_").to_uppercase());
+        self.document.error(key, format!("has a username and no password: set password_file, password or {variable}"))
+    }
+
+    fn server(
+        &self,
+        key: &str,
+        host: &str,
+        port: u16,
+        tls: Tls,
+        ca_file: Option<PathBuf>,
+    ) -> Result<Server, yaml::Error> {
+        let ca_file = ca_file.map(|file| self.document.resolve(&file));
+        Server::new(host, port, tls, ca_file.as_deref()).map_err(|e| self.document.error(key, e))
+    }
+}
+
+/// A number of bytes, written as `25MB`, `20MiB`, `500 kB` or as a plain number.
+struct Size(u64);
+
+impl Default for Size {
+    fn default() -> Self {
+        Self(25_000_000)
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // Below this no mail fits, above it no mail server takes one.
+        const BOUNDS: std::ops::RangeInclusive<u64> = 100_000..=1_000_000_000;
+        let (number, unit) = split_unit(text);
+        let factor = match unit.to_ascii_lowercase().as_str() {
+            "" | "b" => Some(1),
+            "kb" => Some(1000),
+            "mb" => Some(1_000_000),
+            "gb" => Some(1_000_000_000),
+            "kib" => Some(1 << 10),
+            "mib" => Some(1 << 20),
+            "gib" => Some(1 << 30),
+            _ => None,
+        };
+        let bytes = number.parse().ok().zip(factor).and_then(|(number, factor): (u64, u64)| number.checked_mul(factor));
+        match bytes {
+            Some(bytes) if BOUNDS.contains(&bytes) => Ok(Self(bytes)),
+            Some(_) => Err(format!("{text:?} is not between 100kB and 1GB")),
+            None => Err(format!("{text:?} is not a size; write 25MB")),
+        }
+    }
+}
+
+/// A time between two looks, written as `60s` or `5m`.
+struct Poll(Duration);
+
+impl Default for Poll {
+    fn default() -> Self {
+        Self(Duration::from_secs(60))
+    }
+}
+
+impl FromStr for Poll {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // A connection that says nothing for 10 minutes is forgotten by many a router on the way.
+        const BOUNDS: std::ops::RangeInclusive<u64> = 5..=540;
+        let (number, unit) = split_unit(text);
+        let factor = match unit {
+            "" | "s" => Some(1),
+            "m" | "min" => Some(60),
+            _ => None,
+        };
+        let seconds =
+            number.parse().ok().zip(factor).and_then(|(number, factor): (u64, u64)| number.checked_mul(factor));
+        match seconds {
+            Some(seconds) if BOUNDS.contains(&seconds) => Ok(Self(Duration::from_secs(seconds))),
+            Some(_) => Err(format!("{text:?} is not between 5s and 9m")),
+            None => Err(format!("{text:?} is not a time; write 60s")),
+        }
+    }
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(end).unwrap_or((text, ""));
+    (number, unit.trim())
+}
+
+/// Takes any scalar, so that `max_size: 25000000` is good too.
+struct Scalar<T>(std::marker::PhantomData<T>);
+
+impl<T: FromStr<Err = String>> de::Visitor<'_> for Scalar<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number with its unit")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Scalar(std::marker::PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for Poll {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Scalar(std::marker::PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn read(section: &str) -> Result<Config, String> {
+        let text = format!("connectors:\n  email:\n{}", section.replace('\n', "\n    ").replacen("", "    ", 1));
+        let document = Document::new(Path::new("/etc/fehmarn/config.yaml"), text);
+        let env = |name: &str| (name == "FEHMARN_CONNECTORS_EMAIL_IMAP_PASSWORD").then(|| "from env".to_owned());
+        Config::read(&document, &env).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_short_section_is_enough() {
+        let config =
+            read("domain: chat.example\nsmtp: { host: mx.example, tls: none }\nlmtp: { listen: '127.0.0.1:2525' }");
+        let config = config.unwrap();
+        assert_eq!((config.smtp.server.to_string().as_str(), config.connections), ("mx.example:25", 32));
+        assert_eq!((config.smtp.hello.as_str(), config.max_size), ("chat.example", 25_000_000));
+        assert!(config.smtp.login.is_none() && config.imap.is_none());
+        assert_eq!(config.lmtp.unwrap().port(), 2525);
+    }
+
+    #[test]
+    fn all_keys_are_read() {
+        let config = read(
+            "domain: chat.example\nfrom: '{localpart}@{domain}'\nmax_size: 1MiB\n\
+             smtp: { host: mx.example, port: 26, tls: none, username: u, password: p, connections: 3, hello: me.example }\n\
+             imap: { host: mx.example, tls: none, username: bridge, mailbox: Büro, poll: 2m }",
+        );
+        let config = config.unwrap();
+        assert_eq!((config.smtp.server.port, config.connections, config.max_size), (26, 3, 1 << 20));
+        let (user, password) = config.smtp.login.unwrap();
+        assert_eq!((user.as_str(), password.expose(), config.smtp.hello.as_str()), ("u", "p", "me.example"));
+        let imap = config.imap.unwrap();
+        assert_eq!((imap.server.port, imap.password.expose()), (143, "from env"));
+        assert_eq!((imap.mailbox.as_str(), imap.poll.as_secs(), imap.max_size), ("B&APw-ro", 120, 1 << 20));
+    }
+
+    #[test]
+    fn each_mistake_is_named_with_its_key_and_how_to_mend_it() {
+        let smtp = "domain: chat.example\nsmtp: { host: mx.example, tls: none";
+        let good = "}\nlmtp: { listen: '127.0.0.1:2525' }";
+        for (section, words) in [
+            (format!("{smtp} }}"), vec!["connectors.email", "neither lmtp nor imap"]),
+            (format!("{smtp}, username: u {good}"), vec!["email.smtp:", "FEHMARN_CONNECTORS_EMAIL_SMTP_PASSWORD"]),
+            (format!("{smtp}, password: p {good}"), vec!["email.smtp:", "no username"]),
+            (format!("{smtp}, connections: 0 {good}"), vec!["smtp.connections", "between 1 and 1000"]),
+            (format!("{smtp}, hello: 'a b' {good}"), vec!["smtp.hello", "not a host name"]),
+            (format!("{smtp}, prot: 25 {good}"), vec!["line 4", "`prot`", "known are", "`port`"]),
+            (format!("{smtp} {good}\nmax_size: large"), vec!["max_size", "write 25MB"]),
+            (format!("{smtp} {good}\nmax_size: 5"), vec!["max_size", "between 100kB and 1GB"]),
+            (format!("{smtp} {good}\nhold: 10s"), vec!["`hold`", "known are"]),
+            (format!("{smtp} }}\nlmtp: {{ listen: 'localhost' }}"), vec!["lmtp.listen", "address"]),
+            (format!("{smtp} }}\nimap: {{ host: h, username: u, poll: 1s }}"), vec!["imap.poll", "between 5s and 9m"]),
+            (format!("{smtp}, tls: ssl {good}"), vec!["tls"]),
+            (smtp.replace("none", "ssl") + good, vec!["smtp.tls", "`ssl`", "`starttls`"]),
+            ("smtp: { host: h }".into(), vec!["domain"]),
+        ] {
+            let error = read(&section).err().expect(&section);
+            assert!(words.iter().all(|word| error.contains(word)), "{section}\n{error}");
+            assert!(!error.contains(": p"), "{error}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_in_the_ways_people_write_them() {
+        for (text, bytes) in [("25MB", 25_000_000), ("25 mb", 25_000_000), ("1MiB", 1 << 20), ("200000", 200_000)] {
+            assert_eq!(text.parse::<Size>().map(|size| size.0), Ok(bytes), "{text}");
+        }
+        for text in ["", "MB", "-5MB", "25XB", "99999999999999999999MB", "18446744073709551615GB", "1.5MB"] {
+            assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Mail on its way in: a listener for LMTP (RFC 2033). The site's own mail server, which has checked the mail, hands it
+//! over here. There is no sign-in: only that server may reach the address.
+
+mod content;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use super::{address::Identity, door::Door};
+use crate::{
+    connector::Finding,
+    failure::{Failure, Reason},
+};
+use session::Session;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+const MOST_CONNECTIONS: usize = 100;
+/// How long a transaction in flight may still take after the word to stop.
+const STOP_TIME: Duration = Duration::from_secs(5);
+
+/// What the sessions share.
+pub struct Service {
+    pub door: Arc<dyn Door>,
+    pub identity: Arc<Identity>,
+    /// Largest mail, in bytes.
+    pub max_size: usize,
+    pub stop: CancellationToken,
+}
+
+/// Takes the address.
+///
+/// # Errors
+/// Permanent: an admin must act.
+pub async fn bind(listen: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(listen).await.map_err(|e| {
+        let mend = "stop what uses it (another Fehmarn?) or change connectors.email.lmtp.listen";
+        Failure::permanent(Reason::AccessDenied, format!("LMTP cannot listen on {listen}: {e}; {mend}"))
+    })
+}
+
+/// Tries whether the address is free.
+pub async fn check(listen: SocketAddr) -> Finding {
+    let result = bind(listen).await.map(|_| "free to listen on".to_owned()).map_err(|failure| failure.detail);
+    Finding { what: format!("LMTP {listen}"), result }
+}
+
+/// Serves until `service.stop`; then gives what is in flight a moment.
+pub async fn serve(listener: TcpListener, service: Arc<Service>) {
+    serve_and_stop(listener, service, STOP_TIME).await;
+}
+
+async fn serve_and_stop(listener: TcpListener, service: Arc<Service>, stop_time: Duration) {
+    let mut sessions = JoinSet::new();
+    info!(listen = listener.local_addr().ok().map(tracing::field::display), "LMTP is ready");
+    loop {
+        tokio::select! {
+            () = service.stop.cancelled() => break,
+            Some(_) = sessions.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if sessions.len() < MOST_CONNECTIONS => {
+                    sessions.spawn(Session::new(stream, service.clone()).run());
+                }
+                Ok((stream, _)) => refuse(&stream),
+                Err(error) => {
+                    // Out of file descriptors, most likely: there may be some in a moment.
+                    warn!(%error, "LMTP cannot take a connection");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    let drained = timeout(stop_time, async { while sessions.join_next().await.is_some() {} }).await;
+    debug!(cut_off = sessions.len(), in_time = drained.is_ok(), "LMTP has stopped");
+    sessions.shutdown().await;
+}
+
+fn refuse(stream: &TcpStream) {
+    let _ = stream.try_write(b"421 4.3.2 too many connections, try again later\r\n");
+}

@@ -1,0 +1,188 @@
+//! What a mail server answers, and what it means for a delivery.
+
+use crate::failure::{Failure, Reason};
+use bytes::Bytes;
+use smtp_proto::response::parser::ResponseReceiver;
+use std::fmt;
+
+/// An answer (RFC 5321 section 4.2), one line or several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub code: u16,
+    /// All its lines as they came.
+    pub raw: Bytes,
+}
+
+/// Where in the talk an answer was given: the same code means different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Greeting,
+    Hello,
+    StartTls,
+    SignIn,
+    Reset,
+    Sender,
+    Recipient,
+    Data,
+    Content,
+}
+
+impl Stage {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Greeting => "greeting",
+            Self::Hello => "EHLO",
+            Self::StartTls => "STARTTLS",
+            Self::SignIn => "AUTH",
+            Self::Reset => "RSET",
+            Self::Sender => "MAIL FROM",
+            Self::Recipient => "RCPT TO",
+            Self::Data => "DATA",
+            Self::Content => "content",
+        }
+    }
+
+    /// Before any mail: whatever is wrong here is no fault of a mail.
+    fn is_opening(self) -> bool {
+        matches!(self, Self::Greeting | Self::Hello | Self::StartTls | Self::SignIn)
+    }
+}
+
+impl Reply {
+    pub fn is_positive(&self) -> bool {
+        (200..300).contains(&self.code)
+    }
+
+    /// The server is about to hang up (RFC 5321 section 3.8).
+    pub fn is_goodbye(&self) -> bool {
+        self.code == 421
+    }
+
+    /// The failure that this answer means when it is not the one that was hoped for.
+    pub fn refusal(&self, stage: Stage) -> Failure {
+        let detail = format!("{}: {self}", stage.words());
+        let permanent = (500..600).contains(&self.code);
+        if !permanent && !(400..500).contains(&self.code) {
+            return Failure::transient(Reason::Unreachable, format!("unexpected answer to {detail}"));
+        }
+        if stage.is_opening() || self.asks_for_sign_in() {
+            // An admin must mend this, and then the mail goes out: never its writer's problem.
+            let reason = if permanent { Reason::AccessDenied } else { Reason::Busy };
+            return Failure::transient(reason, detail);
+        }
+        let reason = self.reason(stage, permanent);
+        if permanent { Failure::permanent(reason, detail) } else { Failure::transient(reason, detail) }
+    }
+
+    /// RFC 4954 section 6: no or not enough authentication.
+    fn asks_for_sign_in(&self) -> bool {
+        matches!(self.code, 530 | 534 | 535 | 538)
+    }
+
+    /// The enhanced code (RFC 3463) says more than the code, and decides where there is one.
+    fn reason(&self, stage: Stage, permanent: bool) -> Reason {
+        match (permanent, self.enhanced(), self.code) {
+            (_, Some((2, 2)), _) => Reason::MailboxFull,
+            (true, Some((2, 3) | (3, 4)), _) => Reason::TooLarge,
+            // 5.1.7 and 5.1.8 speak of the sender's address; 5.7.x is policy, whatever the code ("550 5.7.1 blocked").
+            (true, Some((1, 7 | 8) | (7, _)), _) => Reason::Refused,
+            (true, Some((1, _)), _) if stage != Stage::Sender => Reason::UnknownRecipient,
+            (true, _, 550 | 551 | 553) if stage == Stage::Recipient => Reason::UnknownRecipient,
+            (false, None, 452) => Reason::MailboxFull,
+            (true, None, 552) if stage == Stage::Recipient => Reason::MailboxFull,
+            (true, None, 552) => Reason::TooLarge,
+            (true, ..) => Reason::Refused,
+            (false, ..) => Reason::Busy,
+        }
+    }
+
+    /// Subject and detail of the enhanced code, if its class is that of the code (RFC 2034 section 4).
+    fn enhanced(&self) -> Option<(u8, u8)> {
+        let response = ResponseReceiver::default().parse(&mut self.raw.iter()).ok()?;
+        let [class, subject, detail] = response.esc;
+        (u16::from(class) == self.code / 100).then_some((subject, detail))
+    }
+}
+
+/// The server's own words on one line of bounded length, for operators.
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LONGEST: usize = 300;
+        let text = String::from_utf8_lossy(&self.raw);
+        let mut words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+        let mut left = LONGEST;
+        if let Some(first) = words.next() {
+            f.write_str(&first.chars().take(LONGEST).collect::<String>())?;
+        }
+        for word in words {
+            left = left.saturating_sub(word.chars().count() + 1);
+            if left == 0 {
+                return f.write_str(" ...");
+            }
+            write!(f, " {word}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Reason::*;
+
+    fn reply(text: &str) -> Reply {
+        Reply { code: text[..3].parse().unwrap(), raw: Bytes::from(format!("{text}\r\n")) }
+    }
+
+    #[test]
+    fn every_kind_of_answer_becomes_the_failure_that_people_can_act_on() {
+        for (stage, text, reason, permanent) in [
+            (Stage::Recipient, "550 5.1.1 no such user here", UnknownRecipient, true),
+            (Stage::Recipient, "550 no such user here", UnknownRecipient, true),
+            (Stage::Recipient, "551 moved", UnknownRecipient, true),
+            (Stage::Recipient, "553 not allowed", UnknownRecipient, true),
+            (Stage::Recipient, "550 5.4.1 Recipient address rejected: Access denied", UnknownRecipient, true),
+            (Stage::Content, "554 5.1.1 unknown after all", UnknownRecipient, true),
+            (Stage::Recipient, "550 5.7.1 blocked by policy", Refused, true),
+            (Stage::Recipient, "553 5.1.8 sender domain does not exist", Refused, true),
+            (Stage::Sender, "553 5.1.8 sender domain does not exist", Refused, true),
+            (Stage::Sender, "550 no", Refused, true),
+            (Stage::Recipient, "552 5.2.2 over quota", MailboxFull, true),
+            (Stage::Recipient, "552 over quota", MailboxFull, true),
+            (Stage::Recipient, "452 4.2.2 mailbox full", MailboxFull, false),
+            (Stage::Recipient, "452 full", MailboxFull, false),
+            (Stage::Sender, "452 4.3.1 insufficient system storage", Busy, false),
+            (Stage::Sender, "552 5.3.4 too big", TooLarge, true),
+            (Stage::Content, "552 too big", TooLarge, true),
+            (Stage::Content, "554 5.7.1 rejected as spam", Refused, true),
+            (Stage::Content, "554 no", Refused, true),
+            (Stage::Recipient, "450 4.7.1 greylisted", Busy, false),
+            (Stage::Recipient, "450 4.1.1 not yet verified", Busy, false),
+            (Stage::Content, "451 4.3.0 later", Busy, false),
+            (Stage::Sender, "421 4.3.2 closing", Busy, false),
+            (Stage::Greeting, "554 5.7.1 go away", AccessDenied, false),
+            (Stage::Greeting, "421 too many connections", Busy, false),
+            (Stage::SignIn, "535 5.7.8 authentication failed", AccessDenied, false),
+            (Stage::SignIn, "454 4.7.0 try later", Busy, false),
+            (Stage::Sender, "530 5.7.0 authentication required", AccessDenied, false),
+            (Stage::Data, "250 what", Unreachable, false),
+        ] {
+            let failure = reply(text).refusal(stage);
+            assert_eq!((failure.reason, failure.is_permanent()), (reason, permanent), "{stage:?} {text}");
+            assert!(failure.detail.ends_with(text), "{}", failure.detail);
+        }
+    }
+
+    #[test]
+    fn an_enhanced_code_of_another_class_does_not_count() {
+        assert_eq!(reply("550 4.2.2 confused").refusal(Stage::Recipient).reason, UnknownRecipient);
+    }
+
+    #[test]
+    fn the_words_of_the_server_are_one_short_line_whatever_it_says() {
+        let raw = Bytes::from(format!("550-5.7.1 no\r\n550 5.7.1 \u{1b}[2J{}\r\n", "x ".repeat(5000)));
+        let words = Reply { code: 550, raw }.to_string();
+        assert!(words.starts_with("550-5.7.1 no 550 5.7.1 [2Jx x"), "{words}");
+        assert!(words.chars().count() < 320 && !words.contains(['\n', '\u{1b}']), "{words}");
+    }
+}

@@ -1,0 +1,5 @@
+pub mod servers {
+    pub fn postgres_url() -> String {
+        std::env::var("PGURL").unwrap()
+    }
+}

@@ -1,0 +1,398 @@
+//! One suite for the store, run on SQLite and on PostgreSQL.
+
+use fehmarn::{
+    ids::{LocalUser, RemoteMessageId, RemoteUserId, SourceId},
+    message::RawArrival,
+    store::{
+        Counts, Cursor, Finished, Ghost, Member, Membership, Message, MessageState, NewRow, Outcome, Queue, Row, Store,
+        ThreadState, now,
+    },
+};
+use ruma::{event_id, room_id, user_id};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+const LEASE: Duration = Duration::from_secs(60);
+
+/// Each test once for each database.
+macro_rules! suite {
+    ($($name:ident)*) => { $(
+        mod $name {
+            #[tokio::test]
+            async fn sqlite() {
+                let folder = tempfile::tempdir().unwrap();
+                let url = format!("sqlite:{}/test.db", folder.path().display());
+                super::cases::$name(super::Store::open(&url).await.unwrap(), &url).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                let url = super::fresh_schema(stringify!($name)).await;
+                super::cases::$name(super::Store::open(&url).await.unwrap(), &url).await;
+            }
+        }
+    )* };
+}
+
+suite! {
+    rows_of_one_lane_go_one_after_the_other
+    a_lease_ends_and_the_row_falls_due_again
+    a_retry_keeps_its_lane_waiting_and_a_dead_row_does_not
+    an_admin_brings_a_dead_row_back_before_younger_ones
+    the_same_source_is_taken_in_once
+    arrivals_and_their_cursor_are_one_commit
+    many_at_once_lose_nothing
+    what_is_not_committed_never_was
+    a_crash_leaves_rows_that_can_be_released
+    done_rows_leave_the_mapping_behind
+    portals_know_who_is_in_them
+    arrivals_find_the_room_of_their_thread_and_of_the_pair
+    a_ghost_keeps_its_newest_name
+    strange_texts_come_back_as_they_were
+    it_can_be_opened_twice
+}
+
+/// A schema of its own in the PostgreSQL that the test command started.
+async fn fresh_schema(name: &str) -> String {
+    let base = crate::common::servers::postgres_url();
+    sqlx::any::install_default_drivers();
+    let schema = format!("{name}_{}", now());
+    let mut connection = <sqlx::AnyConnection as sqlx::Connection>::connect(&base).await.unwrap();
+    let create = format!("CREATE SCHEMA {schema}");
+    sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
+    format!("{base}?options[search_path]={schema}")
+}
+
+fn row(lane: &str, source: &str) -> NewRow {
+    NewRow {
+        kind: "delivery",
+        connector: "email".into(),
+        lane: lane.into(),
+        source: SourceId::new(source),
+        target: "bob@example.org".into(),
+        payload: source.as_bytes().to_vec(),
+        due_at: now(),
+    }
+}
+
+async fn add(store: &Store, rows: &[(&str, &str)]) {
+    let mut tx = store.begin().await.unwrap();
+    tx.enqueue(Queue::Outbox, rows.iter().map(|(lane, source)| row(lane, source)).collect()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn claim(store: &Store, limit: usize) -> Vec<Row> {
+    store.claim(Queue::Outbox, limit, LEASE).await.unwrap()
+}
+
+fn sources(rows: &[Row]) -> BTreeSet<&str> {
+    rows.iter().map(|row| row.source.as_str()).collect()
+}
+
+async fn end(store: &Store, row: &Row, outcome: Outcome) {
+    let finished = Finished { id: row.id, lane: row.lane.clone(), outcome, follow_up: Vec::new() };
+    store.finish(Queue::Outbox, finished).await.unwrap();
+}
+
+fn done() -> Outcome {
+    Outcome::Done { messages: Vec::new(), thread: None }
+}
+
+fn arrival(source: &str, lane: &str) -> RawArrival {
+    RawArrival {
+        source: SourceId::new(source),
+        lane: lane.into(),
+        to: LocalUser::new("anna"),
+        raw: source.as_bytes().to_vec().into(),
+    }
+}
+
+fn message(event: &ruma::EventId, remote: &str) -> Message {
+    Message {
+        event_id: event.to_owned(),
+        room_id: room_id!("!r:x").to_owned(),
+        connector: "email".into(),
+        remote_user: RemoteUserId::new("bob@example.org"),
+        remote_message: RemoteMessageId::new(remote),
+        state: MessageState::Sent,
+    }
+}
+
+fn joined(name: &str) -> Member {
+    Member { membership: Membership::Join, name: Some(name.into()) }
+}
+
+mod cases {
+    use super::*;
+
+    pub async fn rows_of_one_lane_go_one_after_the_other(store: Store, _: &str) {
+        add(&store, &[("a", "a1"), ("a", "a2"), ("b", "b1"), ("a", "a3")]).await;
+        let first = claim(&store, 10).await;
+        assert_eq!(sources(&first), BTreeSet::from(["a1", "b1"]));
+        assert!(claim(&store, 10).await.is_empty(), "a2 waits for a1");
+        end(&store, first.iter().find(|row| row.lane == "a").unwrap(), done()).await;
+        assert_eq!(sources(&claim(&store, 10).await), BTreeSet::from(["a2"]));
+    }
+
+    pub async fn a_lease_ends_and_the_row_falls_due_again(store: Store, _: &str) {
+        add(&store, &[("a", "a1")]).await;
+        let first = store.claim(Queue::Outbox, 10, Duration::ZERO).await.unwrap();
+        assert_eq!(first[0].attempts, 1);
+        let again = claim(&store, 10).await;
+        assert_eq!(again[0].attempts, 2);
+        assert_eq!(again[0].id, first[0].id);
+        assert!(claim(&store, 10).await.is_empty());
+    }
+
+    pub async fn a_retry_keeps_its_lane_waiting_and_a_dead_row_does_not(store: Store, _: &str) {
+        add(&store, &[("a", "a1"), ("a", "a2")]).await;
+        let a1 = claim(&store, 10).await.remove(0);
+        let at = now() + 50_000;
+        end(&store, &a1, Outcome::Retry { at, error: "busy: later".into() }).await;
+        assert!(claim(&store, 10).await.is_empty());
+        assert_eq!(store.next_due(Queue::Outbox).await.unwrap(), Some(at));
+        end(&store, &a1, Outcome::Dead { error: "refused: no".into() }).await;
+        assert_eq!(sources(&claim(&store, 10).await), BTreeSet::from(["a2"]));
+        assert_eq!(store.counts(Queue::Outbox).await.unwrap(), Counts { live: 1, dead: 1 });
+        let listed = store.list(Queue::Outbox, 10).await.unwrap();
+        assert_eq!((listed[0].dead, listed[0].last_error.as_deref()), (true, Some("refused: no")));
+    }
+
+    pub async fn an_admin_brings_a_dead_row_back_before_younger_ones(store: Store, _: &str) {
+        add(&store, &[("a", "a1"), ("a", "a2")]).await;
+        let a1 = claim(&store, 10).await.remove(0);
+        end(&store, &a1, Outcome::Dead { error: "refused: no".into() }).await;
+        assert!(store.retry(Queue::Outbox, a1.id).await.unwrap());
+        let back = claim(&store, 10).await;
+        assert_eq!((sources(&back), back[0].attempts), (BTreeSet::from(["a1"]), 1));
+        assert!(store.discard(Queue::Outbox, a1.id).await.unwrap());
+        assert_eq!(sources(&claim(&store, 10).await), BTreeSet::from(["a2"]));
+        assert!(!store.retry(Queue::Outbox, a1.id).await.unwrap());
+        assert!(!store.discard(Queue::Outbox, a1.id).await.unwrap());
+    }
+
+    pub async fn the_same_source_is_taken_in_once(store: Store, _: &str) {
+        let ids = ["$1".to_owned(), "$2".to_owned()];
+        let mut tx = store.begin().await.unwrap();
+        assert_eq!(tx.first_seen(&ids).await.unwrap().len(), 2);
+        assert!(tx.first_seen(&ids).await.unwrap().is_empty());
+        tx.commit().await.unwrap();
+        assert_eq!(store.forget_seen(now() + 1).await.unwrap(), 2);
+        let mut tx = store.begin().await.unwrap();
+        assert_eq!(tx.first_seen(&ids[..1]).await.unwrap().len(), 1);
+    }
+
+    pub async fn arrivals_and_their_cursor_are_one_commit(store: Store, _: &str) {
+        let cursor = Cursor { name: "INBOX".into(), value: "1:7".into() };
+        let both = vec![arrival("m1", "l"), arrival("m2", "l")];
+        store.accept_arrivals("email", both.clone(), Some(cursor)).await.unwrap();
+        store.accept_arrivals("email", both, None).await.unwrap();
+        assert_eq!(store.cursor("email", "INBOX").await.unwrap().as_deref(), Some("1:7"));
+        assert_eq!(store.cursor("sms", "INBOX").await.unwrap(), None);
+        assert_eq!(store.counts(Queue::Inbox).await.unwrap(), Counts { live: 2, dead: 0 });
+        let rows = store.claim(Queue::Inbox, 10, LEASE).await.unwrap();
+        assert_eq!(
+            (rows[0].kind.as_str(), rows[0].target.as_str(), rows[0].payload.as_slice()),
+            ("arrival", "anna", &b"m1"[..])
+        );
+    }
+
+    pub async fn many_at_once_lose_nothing(store: Store, _: &str) {
+        let store = Arc::new(store);
+        let tasks: Vec<_> = (0..300)
+            .map(|n| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    let arrival = arrival(&format!("m{n}"), &format!("lane {}", n % 10));
+                    store.accept_arrivals("email", vec![arrival], None).await.unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let mut seen = BTreeSet::new();
+        loop {
+            let rows = store.claim(Queue::Inbox, 7, LEASE).await.unwrap();
+            if rows.is_empty() {
+                break;
+            }
+            for row in rows {
+                assert!(seen.insert(row.source.as_str().to_owned()));
+                let finished = Finished { id: row.id, lane: row.lane, outcome: done(), follow_up: Vec::new() };
+                store.finish(Queue::Inbox, finished).await.unwrap();
+            }
+        }
+        assert_eq!(seen.len(), 300);
+    }
+
+    pub async fn what_is_not_committed_never_was(store: Store, _: &str) {
+        let mut tx = store.begin().await.unwrap();
+        tx.enqueue(Queue::Outbox, vec![row("a", "a1")]).await.unwrap();
+        drop(tx);
+        assert!(claim(&store, 10).await.is_empty());
+        add(&store, &[("a", "a1")]).await;
+        assert_eq!(claim(&store, 10).await.len(), 1);
+    }
+
+    pub async fn a_crash_leaves_rows_that_can_be_released(store: Store, url: &str) {
+        add(&store, &[("a", "a1"), ("b", "b1")]).await;
+        let rows = claim(&store, 10).await;
+        end(&store, &rows[0], Outcome::Retry { at: now() + 50_000, error: "busy: later".into() }).await;
+        let next = Store::open(url).await.unwrap();
+        assert!(claim(&next, 10).await.is_empty());
+        assert_eq!(next.release_leases(Queue::Outbox).await.unwrap(), 1, "what waits by its own will goes on waiting");
+        assert_eq!(sources(&claim(&next, 10).await), sources(&rows[1..]));
+    }
+
+    pub async fn done_rows_leave_the_mapping_behind(store: Store, _: &str) {
+        add(&store, &[("a", "a1")]).await;
+        let a1 = claim(&store, 10).await.remove(0);
+        let thread = |root: &str, last: &str, subject: Option<&str>| ThreadState {
+            room_id: room_id!("!r:x").to_owned(),
+            connector: "email".into(),
+            subject: subject.map(str::to_owned),
+            root: RemoteMessageId::new(root),
+            last: RemoteMessageId::new(last),
+        };
+        let sent = message(event_id!("$e1"), "m1@x");
+        let outcome =
+            Outcome::Done { messages: vec![sent.clone()], thread: Some(thread("m1@x", "m1@x", Some("Antrag"))) };
+        let notice = NewRow { kind: "notice", ..row("n", "notice 1") };
+        let finished = Finished { id: a1.id, lane: a1.lane, outcome, follow_up: vec![notice] };
+        store.finish(Queue::Outbox, finished).await.unwrap();
+        assert_eq!(store.counts(Queue::Outbox).await.unwrap(), Counts::default());
+        assert_eq!(store.counts(Queue::Inbox).await.unwrap().live, 1);
+        assert_eq!(store.messages("email", &sent.remote_message).await.unwrap(), [sent.clone()]);
+        store.set_message_state(&sent, MessageState::Failed).await.unwrap();
+        assert_eq!(store.messages("email", &sent.remote_message).await.unwrap()[0].state, MessageState::Failed);
+
+        add(&store, &[("a", "a2")]).await;
+        let a2 = claim(&store, 10).await.remove(0);
+        let outcome = Outcome::Done { messages: Vec::new(), thread: Some(thread("other@x", "m2@x", None)) };
+        end(&store, &a2, outcome).await;
+        let known = store.thread(room_id!("!r:x"), "email").await.unwrap().unwrap();
+        assert_eq!(known, thread("m1@x", "m2@x", Some("Antrag")), "root and subject stay");
+    }
+
+    pub async fn portals_know_who_is_in_them(store: Store, _: &str) {
+        let (room, anna, bob) = (room_id!("!r:x"), user_id!("@anna:x"), user_id!("@_email_bob:x"));
+        let mut tx = store.begin().await.unwrap();
+        assert!(tx.portals(&[room]).await.unwrap().is_empty());
+        tx.open_portal(room).await.unwrap();
+        tx.open_portal(room).await.unwrap();
+        tx.set_room_name(room, Some("Bauamt")).await.unwrap();
+        tx.set_member(room, anna, &joined("Anna")).await.unwrap();
+        tx.set_member(room, bob, &Member { membership: Membership::Invite, name: None }).await.unwrap();
+        tx.set_encrypted(room).await.unwrap();
+        let portal = tx.portals(&[room]).await.unwrap().remove(room).unwrap();
+        assert_eq!((portal.name.as_deref(), portal.encrypted, portal.members.len()), (Some("Bauamt"), true, 2));
+        assert_eq!(portal.members[anna], joined("Anna"));
+        assert_eq!(portal.members[bob].membership, Membership::Invite);
+        tx.remove_member(room, anna).await.unwrap();
+        assert!(!tx.portals(&[room]).await.unwrap()[room].members.contains_key(anna));
+        tx.park(room, event_id!("$1"), "{}").await.unwrap();
+        let after = tx.last_parked(room).await.unwrap();
+        tx.park(room, event_id!("$2"), "{\"b\":1}").await.unwrap();
+        let parked = tx.parked(room, after).await.unwrap();
+        assert_eq!(
+            parked.iter().map(|p| (p.event_id.as_str(), p.event.as_str())).collect::<Vec<_>>(),
+            [("$2", "{\"b\":1}")]
+        );
+        tx.unpark_room(room).await.unwrap();
+        assert!(tx.parked(room, 0).await.unwrap().is_empty());
+    }
+
+    pub async fn arrivals_find_the_room_of_their_thread_and_of_the_pair(store: Store, _: &str) {
+        let (room, anna, bob) = (room_id!("!r:x"), user_id!("@anna:x"), user_id!("@_email_bob:x"));
+        let answers = [RemoteMessageId::new("unknown@x"), RemoteMessageId::new("m1@x")];
+        let mut tx = store.begin().await.unwrap();
+        tx.open_portal(room).await.unwrap();
+        tx.set_member(room, bob, &joined("Bob")).await.unwrap();
+        tx.set_member(room, anna, &joined("Anna")).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.room_of_two(anna, bob).await.unwrap().as_deref(), Some(room));
+        assert_eq!(store.direct_room(anna, bob).await.unwrap(), None);
+        assert_eq!(store.room_of_thread("email", &answers, anna, bob).await.unwrap(), None);
+
+        add(&store, &[("a", "a1")]).await;
+        let a1 = claim(&store, 1).await.remove(0);
+        end(&store, &a1, Outcome::Done { messages: vec![message(event_id!("$e1"), "m1@x")], thread: None }).await;
+        assert_eq!(store.room_of_thread("email", &answers, anna, bob).await.unwrap().as_deref(), Some(room));
+        assert_eq!(
+            store.room_of_thread("email", &answers, anna, user_id!("@_email_eve:x")).await.unwrap(),
+            None,
+            "who is not in the room does not get in by naming its thread"
+        );
+
+        let mut tx = store.begin().await.unwrap();
+        tx.set_direct(room, anna, bob).await.unwrap();
+        tx.remove_member(room, anna).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.direct_room(anna, bob).await.unwrap(), Some((room.to_owned(), None)));
+        assert_eq!(store.room_of_two(anna, bob).await.unwrap(), None);
+    }
+
+    pub async fn a_ghost_keeps_its_newest_name(store: Store, _: &str) {
+        let mxid = user_id!("@_email_bob=40example.org:x").to_owned();
+        let mut ghost = Ghost {
+            mxid: mxid.clone(),
+            connector: "email".into(),
+            remote_user: RemoteUserId::new("bob@example.org"),
+            name: "bob@example.org".into(),
+        };
+        assert_eq!(store.ghost(&mxid).await.unwrap(), None);
+        store.save_ghost(&ghost).await.unwrap();
+        ghost.name = "Bob".into();
+        store.save_ghost(&ghost).await.unwrap();
+        assert_eq!(store.ghost(&mxid).await.unwrap(), Some(ghost));
+        assert!(!store.user_confirmed_since(&mxid, 0).await.unwrap());
+        store.confirm_user(&mxid).await.unwrap();
+        store.confirm_user(&mxid).await.unwrap();
+        assert!(store.user_confirmed_since(&mxid, now() - 60_000).await.unwrap());
+        assert!(!store.user_confirmed_since(&mxid, now() + 60_000).await.unwrap());
+    }
+
+    pub async fn strange_texts_come_back_as_they_were(store: Store, _: &str) {
+        let name = "Größe 👋🏽 'quote\" \\ ; DROP TABLE outbox; -- \u{202e}";
+        let mut tx = store.begin().await.unwrap();
+        tx.open_portal(room_id!("!r:x")).await.unwrap();
+        tx.set_member(room_id!("!r:x"), user_id!("@anna:x"), &joined(name)).await.unwrap();
+        let bytes: Vec<u8> = (0..=255).collect();
+        tx.enqueue(Queue::Outbox, vec![NewRow { payload: bytes.clone(), ..row(name, "a1") }]).await.unwrap();
+        let portal = tx.portals(&[room_id!("!r:x")]).await.unwrap().remove(room_id!("!r:x")).unwrap();
+        assert_eq!(portal.members[user_id!("@anna:x")].name.as_deref(), Some(name));
+        tx.commit().await.unwrap();
+        let row = claim(&store, 1).await.remove(0);
+        assert_eq!((row.lane.as_str(), row.payload), (name, bytes));
+    }
+
+    pub async fn it_can_be_opened_twice(store: Store, url: &str) {
+        add(&store, &[("a", "a1")]).await;
+        let second = Store::open(url).await.unwrap();
+        assert_eq!(second.counts(Queue::Outbox).await.unwrap().live, 1);
+        add(&second, &[("b", "b1")]).await;
+        assert_eq!(claim(&store, 10).await.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_fehmarn_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}/test.db", folder.path().display());
+    drop(Store::open(&url).await.unwrap());
+    let mut connection = <sqlx::AnyConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                 VALUES (9999, 'later', TRUE, x'00', 0)";
+    sqlx::query(newer).execute(&mut connection).await.unwrap();
+    let error = Store::open(&url).await.err().unwrap().to_string();
+    assert!(error.contains("newer Fehmarn"), "{error}");
+}
+
+#[tokio::test]
+async fn only_the_owner_may_read_the_database() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.db");
+    Store::open(&format!("sqlite:{}", path.display())).await.unwrap();
+    assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+}
