@@ -93,7 +93,7 @@ impl Report {
         }
         let seconds = self.started.elapsed().as_secs_f64();
         println!("- took {seconds:.0} s\n");
-        self.json.insert("seconds".into(), seconds.into());
+        self.json.insert("seconds".into(), rounded(seconds).into());
         self.json.insert("lost".into(), total.lost.into());
         self.json.insert("duplicated".into(), total.duplicated.into());
         self.json.insert("misplaced".into(), total.misplaced.into());
@@ -110,4 +110,8 @@ fn figure(value: f64) -> String {
         v if v >= 10.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
     }
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }

@@ -110,6 +110,7 @@ impl Tally {
         let messages = self.messages.lock().expect("lock")[run.numbers()].to_vec();
         let first = messages.iter().filter_map(|m| m.sent).min();
         let last = messages.iter().filter_map(|m| m.seen).max();
+        let first_seen = messages.iter().filter_map(|m| m.seen).min();
         let took = first.zip(last).map(|(first, last)| last.saturating_duration_since(first));
         let mut waits: Vec<Duration> =
             messages.iter().filter_map(|m| Some(m.seen?.saturating_duration_since(m.sent?))).collect();
@@ -123,6 +124,7 @@ impl Tally {
                 disordered: disordered(&messages, run.pairs),
             },
             took: took.unwrap_or_default(),
+            drained: first_seen.zip(last).map(|(first, last)| last - first).unwrap_or_default(),
             waits,
         }
     }
@@ -146,6 +148,8 @@ pub struct Outcome {
     pub faults: Faults,
     /// From the first sent to the last seen.
     pub took: Duration,
+    /// From the first seen to the last seen.
+    pub drained: Duration,
     /// From sent to seen, the shortest first.
     waits: Vec<Duration>,
 }

@@ -38,8 +38,6 @@ impl Homeserver {
             ("GET", ["capabilities"]) => ("GET capabilities", Reply::ok(json!({"capabilities": {}}))),
             ("POST", ["register"]) => ("POST register", self.register_user(call)),
             ("PUT", ["devices", _]) => ("PUT devices", Reply::empty()),
-            ("GET", ["profile", user]) => ("GET profile", self.profile(user, None)),
-            ("GET", ["profile", user, field]) => ("GET profile", self.profile(user, Some(field))),
             ("PUT", ["profile", user, _]) => ("PUT profile", self.set_profile(user, call)),
             ("POST", ["createRoom"]) => ("POST createRoom", self.create_room(call)),
             ("POST", ["join", room]) => ("POST join", self.join(room, call)),

@@ -142,6 +142,10 @@ async fn handle(homeserver: Arc<Homeserver>, request: Request) -> Response {
     };
     let (kind, reply) = match call.segments().as_slice() {
         ["_matrix", "client", "versions"] => ("GET versions", answers::versions()),
+        // Open to everybody in the specification, and in Synapse as it comes.
+        ["_matrix", "client", "v3", "profile", user, ..] if call.method == "GET" => {
+            ("GET profile", homeserver.profile(user, call.path.get(5).map(String::as_str)))
+        }
         _ if !authorised => {
             ("without a valid token", Reply::error(401, "M_UNKNOWN_TOKEN", "not the token that is known"))
         }
