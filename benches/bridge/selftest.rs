@@ -1,0 +1,76 @@
+//! Whether the benchmark counts right, tried on a stand-in whose mistakes are known.
+
+use super::{
+    limits,
+    sink::counting,
+    stage::{Size, Stage},
+    stand_in::{Mistakes, StandIn},
+    tally::{Faults, Outcome, Tally},
+};
+use anyhow::ensure;
+use std::{sync::Arc, time::Duration};
+
+/// In no message.
+const NEVER: usize = usize::MAX;
+const FLAWLESS: Mistakes = Mistakes { lose: NEVER, repeat: NEVER, misplace: NEVER };
+
+/// Whether all is as it should be; says what is not.
+pub async fn run() -> anyhow::Result<bool> {
+    let size =
+        Size { burst: 200, pairs: 20, paced: 20, probe: Duration::from_millis(20), patience: Duration::from_secs(2) };
+    let limits = limits::measure(&size).await?;
+    ensure!(limits.commits > 0.0 && limits.rows > limits.commits, "a commit of 100 rows is no faster than one of 1");
+    bodies_in_any_encoding_are_counted()?;
+    order_is_watched();
+    let (mails, events) = bridge(&size, FLAWLESS).await?;
+    ensure!(
+        mails.faults.none() && events.faults.none(),
+        "faults that nobody made: {:?} {:?}",
+        mails.faults,
+        events.faults
+    );
+    ensure!(mails.per_second() > 0.0 && mails.wait_ms(0.5) <= mails.wait_ms(0.99), "times make no sense");
+    let (mails, events) = bridge(&size, Mistakes { lose: 7, repeat: 8, misplace: 9 }).await?;
+    let made = Faults { lost: 1, duplicated: 1, misplaced: 1, disordered: 0 };
+    ensure!(mails.faults == made, "to mail: made {made:?}, counted {:?}", mails.faults);
+    ensure!(events.faults == made, "to Matrix: made {made:?}, counted {:?}", events.faults);
+    eprintln!("bench: the self-test passed");
+    Ok(true)
+}
+
+/// One burst in each direction through a stand-in.
+async fn bridge(size: &Size, mistakes: Mistakes) -> anyhow::Result<(Outcome, Outcome)> {
+    let stage = Stage::start(size).await?;
+    let stand_in = StandIn::start(stage.homeserver.clone(), counting(stage.mails.clone()), mistakes).await?;
+    stage.homeserver.begin();
+    stage.open_rooms().await?;
+    let phase = stage.write(size.burst, None).await?;
+    let mails = stage.finish(&stage.mails, &phase).await;
+    let phase = stage.mail(size.burst, None, stand_in.lmtp).await?;
+    let events = stage.finish(&stage.events, &phase).await;
+    let seen = stand_in.seen.lock().expect("lock");
+    ensure!(seen.largest <= 100, "a transaction of {} events", seen.largest);
+    let again = seen.ids.iter().filter(|id| Some(*id) == seen.refused.as_ref()).count();
+    ensure!(again == 2, "a refused transaction came {again} times");
+    ensure!(stage.homeserver.transactions().failed == 1, "{:?}", stage.homeserver.transactions().failed);
+    Ok((mails, events))
+}
+
+fn bodies_in_any_encoding_are_counted() -> anyhow::Result<()> {
+    let tally = Arc::new(Tally::default());
+    let run = tally.open(1, 1);
+    let take = counting(tally.clone());
+    let head = "Subject: tok000000kot\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+    take(&["user0@ext.example".into()], format!("{head}SGVsbG8gdG9rMDAwMDAwa290IQ==\r\n").as_bytes());
+    ensure!(tally.outcome(&run).faults.none(), "{:?}", tally.outcome(&run).faults);
+    Ok(())
+}
+
+fn order_is_watched() {
+    let tally = Tally::default();
+    let run = tally.open(4, 2);
+    for number in [0, 3, 2, 1] {
+        tally.seen(number, Some(run.pair(number)));
+    }
+    assert_eq!(tally.outcome(&run).faults.disordered, 1);
+}

@@ -1,0 +1,128 @@
+//! Everything around Fehmarn: the homeserver, the mail server, and what they have seen.
+
+use super::{
+    homeserver::Homeserver,
+    mailer::{self, Protocol},
+    sink::{self, Sink},
+    tally::{Outcome, Run, Tally, marker},
+};
+use anyhow::ensure;
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// How much is done.
+#[derive(Clone)]
+pub struct Size {
+    pub burst: usize,
+    pub pairs: usize,
+    /// Messages of the calm phase, at [`RATE`] per second.
+    pub paced: usize,
+    /// How long each limit of the machine is measured.
+    pub probe: Duration,
+    /// How long the last message of a burst may take.
+    pub patience: Duration,
+}
+
+impl Size {
+    pub const FULL: Self = Self {
+        burst: 5000,
+        pairs: 100,
+        paced: 750,
+        probe: Duration::from_millis(1500),
+        patience: Duration::from_secs(120),
+    };
+    pub const QUICK: Self = Self {
+        burst: 500,
+        pairs: 20,
+        paced: 100,
+        probe: Duration::from_millis(200),
+        patience: Duration::from_secs(30),
+    };
+}
+
+/// Messages per second of the calm phases.
+pub const RATE: f64 = 50.0;
+const LMTP_CONNECTIONS: usize = 10;
+
+pub struct Stage {
+    pub homeserver: Arc<Homeserver>,
+    pub sink: Arc<Sink>,
+    /// Messages of staff, seen when the sink has taken the mail.
+    pub mails: Arc<Tally>,
+    /// Mails of people outside, seen when the homeserver has taken the event.
+    pub events: Arc<Tally>,
+    pub size: Size,
+}
+
+/// A phase that is over, and how long it took until Fehmarn had accepted everything.
+pub struct Phase {
+    pub run: Run,
+    pub accepted: Duration,
+}
+
+impl Stage {
+    pub async fn start(size: &Size) -> anyhow::Result<Self> {
+        let (mails, events) = (Arc::new(Tally::default()), Arc::new(Tally::default()));
+        let homeserver = Homeserver::start(events.clone()).await?;
+        let sink = Sink::start(sink::counting(mails.clone())).await?;
+        Ok(Self { homeserver, sink, mails, events, size: size.clone() })
+    }
+
+    /// Every member of staff opens a room and invites somebody. Returns how long it took until all have joined.
+    pub async fn open_rooms(&self) -> anyhow::Result<Duration> {
+        let start = Instant::now();
+        for pair in 0..self.size.pairs {
+            self.homeserver.open_room(pair);
+        }
+        let joined = || (0..self.size.pairs).filter(|pair| self.homeserver.has_joined(*pair)).count();
+        while joined() < self.size.pairs {
+            let (joined, all) = (joined(), self.size.pairs);
+            ensure!(start.elapsed() < self.size.patience, "{joined} of {all} ghosts have joined");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(start.elapsed())
+    }
+
+    /// Staff write `count` messages, all at once or at a rate. Returns when all are accepted.
+    pub async fn write(&self, count: usize, rate: Option<f64>) -> anyhow::Result<Phase> {
+        let run = self.mails.open(count, self.size.pairs);
+        let start = Instant::now();
+        for (place, number) in run.numbers().enumerate() {
+            if let Some(rate) = rate {
+                tokio::time::sleep_until((start + Duration::from_secs_f64(place as f64 / rate)).into()).await;
+            }
+            self.mails.sent(number);
+            self.homeserver.say(run.pair(number), &words(number));
+        }
+        while self.homeserver.unaccepted() > 0 {
+            let left = self.homeserver.unaccepted();
+            ensure!(start.elapsed() < self.size.patience, "{left} events were not accepted");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(Phase { run, accepted: start.elapsed() })
+    }
+
+    /// People outside write `count` mails. Returns when all are accepted.
+    pub async fn mail(&self, count: usize, rate: Option<f64>, lmtp: SocketAddr) -> anyhow::Result<Phase> {
+        let run = self.events.open(count, self.size.pairs);
+        let accepted = mailer::send_run(lmtp, Protocol::Lmtp, LMTP_CONNECTIONS, &self.events, &run, rate).await?;
+        Ok(Phase { run, accepted })
+    }
+
+    /// Waits until a phase came out at the other end.
+    pub async fn finish(&self, tally: &Tally, phase: &Phase) -> Outcome {
+        tally.all_seen(&phase.run, self.size.patience).await;
+        tally.outcome(&phase.run)
+    }
+}
+
+fn words(number: usize) -> String {
+    format!(
+        "{} ist die Nummer dieser Nachricht.\nGuten Tag, vielen Dank für Ihren Antrag. Uns fehlt noch der Nachweis \
+         über die Größe des Grundstücks; bitte schicken Sie ihn bis Freitag an das Bürgerbüro.",
+        marker(number)
+    )
+}
