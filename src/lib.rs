@@ -33,7 +33,7 @@ pub mod message;
 pub mod store;
 pub mod yaml;
 
-use bridge::{Bridge, GhostIds, Users};
+use bridge::{Bridge, GhostIds, KnownGhosts, Users};
 use config::Config;
 use connector::Inbox;
 use http::{Readiness, Site};
@@ -95,6 +95,7 @@ impl Fehmarn {
             language: config.language,
             give_up: config.give_up,
             users: Users::default(),
+            known_ghosts: KnownGhosts::default(),
         };
         Ok(Self { config, registration, bridge: Arc::new(bridge) })
     }

@@ -4,8 +4,8 @@ use fehmarn::{
     ids::{LocalUser, RemoteMessageId, RemoteUserId, SourceId},
     message::RawArrival,
     store::{
-        Counts, Cursor, Finished, Ghost, Member, Membership, Message, MessageState, NewRow, Outcome, Queue, Row, Store,
-        ThreadState, now,
+        Counts, Cursor, Finished, Ghost, Member, Membership, Message, MessageState, NewRow, Outcome, Places, Queue,
+        Row, Store, ThreadState, now,
     },
 };
 use ruma::{event_id, room_id, user_id};
@@ -70,6 +70,7 @@ fn row(lane: &str, source: &str) -> NewRow {
         lane: lane.into(),
         source: SourceId::new(source),
         target: "bob@example.org".into(),
+        room: Some(room_id!("!r:x").to_owned()),
         payload: source.as_bytes().to_vec(),
         due_at: now(),
     }
@@ -260,6 +261,7 @@ mod cases {
     pub async fn done_rows_leave_the_mapping_behind(store: Store, _: &str) {
         add(&store, &[("a", "a1")]).await;
         let a1 = claim(&store, 10).await.remove(0);
+        assert_eq!(a1.thread, None);
         let thread = |root: &str, last: &str, subject: Option<&str>| ThreadState {
             room_id: room_id!("!r:x").to_owned(),
             connector: "email".into(),
@@ -283,7 +285,8 @@ mod cases {
         let a2 = claim(&store, 10).await.remove(0);
         let outcome = Outcome::Done { messages: Vec::new(), thread: Some(thread("other@x", "m2@x", None)) };
         end(&store, &a2, outcome).await;
-        let known = store.thread(room_id!("!r:x"), "email").await.unwrap().unwrap();
+        add(&store, &[("a", "a3")]).await;
+        let known = claim(&store, 10).await.remove(0).thread.unwrap();
         assert_eq!(known, thread("m1@x", "m2@x", Some("Antrag")), "root and subject stay");
     }
 
@@ -323,26 +326,34 @@ mod cases {
         tx.set_member(room, bob, &joined("Bob")).await.unwrap();
         tx.set_member(room, anna, &joined("Anna")).await.unwrap();
         tx.commit().await.unwrap();
+        let places =
+            async |answers: &[RemoteMessageId], ghost| store.places("email", answers, anna, ghost).await.unwrap();
         assert_eq!(store.room_of_two(anna, bob).await.unwrap().as_deref(), Some(room));
-        assert_eq!(store.direct_room(anna, bob).await.unwrap(), None);
-        assert_eq!(store.room_of_thread("email", &answers, anna, bob).await.unwrap(), None);
+        assert_eq!(places(&answers, bob).await, Places::default());
 
         add(&store, &[("a", "a1")]).await;
         let a1 = claim(&store, 1).await.remove(0);
         end(&store, &a1, Outcome::Done { messages: vec![message(event_id!("$e1"), "m1@x")], thread: None }).await;
-        assert_eq!(store.room_of_thread("email", &answers, anna, bob).await.unwrap().as_deref(), Some(room));
-        assert_eq!(
-            store.room_of_thread("email", &answers, anna, user_id!("@_email_eve:x")).await.unwrap(),
-            None,
-            "who is not in the room does not get in by naming its thread"
-        );
+        assert_eq!(places(&answers, bob).await.thread.as_deref(), Some(room));
+        assert_eq!(places(&[], bob).await, Places::default());
+        let eve = places(&answers, user_id!("@_email_eve:x")).await;
+        assert_eq!(eve, Places::default(), "who is not in the room does not get in by naming its thread");
 
+        let newer = room_id!("!newer:x");
         let mut tx = store.begin().await.unwrap();
         tx.set_direct(room, anna, bob).await.unwrap();
         tx.remove_member(room, anna).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(store.direct_room(anna, bob).await.unwrap(), Some((room.to_owned(), None)));
+        assert_eq!(places(&answers, bob).await.direct, Some((room.to_owned(), None)));
         assert_eq!(store.room_of_two(anna, bob).await.unwrap(), None);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let mut tx = store.begin().await.unwrap();
+        tx.open_portal(newer).await.unwrap();
+        tx.set_direct(newer, anna, bob).await.unwrap();
+        tx.set_member(newer, bob, &joined("Bob")).await.unwrap();
+        tx.set_member(newer, anna, &joined("Anna")).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(places(&[], bob).await.direct, Some((newer.to_owned(), Some(Membership::Join))));
     }
 
     pub async fn a_ghost_keeps_its_newest_name(store: Store, _: &str) {

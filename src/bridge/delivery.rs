@@ -60,6 +60,7 @@ impl Bridge {
                     lane: format!("{connector} {} {remote}", event.room),
                     source: SourceId::new(format!("{} {ghost}", event.id)),
                     target: remote.as_str().to_owned(),
+                    room: Some(event.room.clone()),
                     payload: serde_json::to_vec(&outgoing).unwrap_or_default(),
                     due_at: now(),
                 });

@@ -56,6 +56,7 @@ fn row(
         lane: format!("join {room} {ghost}"),
         source: SourceId::new(format!("{kind} {invitation}")),
         target: ghost.to_string(),
+        room: Some(room.clone()),
         payload: serde_json::to_vec(payload).unwrap_or_default(),
         due_at: now(),
     }

@@ -16,7 +16,7 @@ mod texts;
 mod users;
 mod worker;
 
-pub use ghost::GhostIds;
+pub use ghost::{GhostIds, KnownGhosts};
 pub use notice::Notice;
 pub use permission::{Level, Permissions};
 pub use texts::{Language, Text};
@@ -44,6 +44,7 @@ pub struct Bridge {
     /// A row that could not be done for this long is given up.
     pub give_up: Duration,
     pub users: Users,
+    pub known_ghosts: KnownGhosts,
 }
 
 impl Bridge {

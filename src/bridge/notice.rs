@@ -44,6 +44,7 @@ impl Bridge {
             lane: format!("notice {room}"),
             source: SourceId::new(format!("notice {source}")),
             target: room.to_string(),
+            room: Some(room),
             payload: serde_json::to_vec(&notice).unwrap_or_default(),
             due_at: now(),
         }

@@ -23,8 +23,8 @@ impl Bridge {
     pub(super) async fn attempt_delivery(&self, row: &Row) -> Result<Done, Failure> {
         let Outgoing { event, room, mut delivery, .. } = outgoing(row)?;
         let connector = self.connector(&row.connector)?;
-        let known = self.store.thread(&room, &row.connector).await?;
-        delivery.thread = thread(&delivery, known.as_ref());
+        let known = row.thread.as_ref();
+        delivery.thread = thread(&delivery, known);
         self.load_attachments(&mut delivery, connector.capabilities().attachment_bytes).await?;
         let sent = connector.send(&delivery).await?;
         let message = Message {
@@ -39,7 +39,7 @@ impl Bridge {
             room_id: room,
             connector: row.connector.clone(),
             subject: sent.subject,
-            root: known.map_or_else(|| sent.message.clone(), |known| known.root),
+            root: known.map_or(&sent.message, |known| &known.root).clone(),
             last: sent.message,
         };
         Ok(Done { messages: vec![message], thread: Some(thread), follow_up: Vec::new() })

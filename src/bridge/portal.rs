@@ -20,10 +20,11 @@ impl Bridge {
         ghost: &UserId,
         again: bool,
     ) -> Result<OwnedRoomId, Failure> {
-        if let Some(room) = self.store.room_of_thread(connector, &arrival.answers, staff, ghost).await? {
+        let places = self.store.places(connector, &arrival.answers, staff, ghost).await?;
+        if let Some(room) = places.thread {
             return Ok(room);
         }
-        if let Some((room, standing)) = self.store.direct_room(staff, ghost).await? {
+        if let Some((room, standing)) = places.direct {
             if standing.is_none() {
                 // They have left: the room must not become a dead one.
                 self.homeserver.intent(ghost).invite(&room, staff).await?;

@@ -64,25 +64,6 @@ impl ThreadState {
 }
 
 impl Store {
-    /// The conversations of these rooms with one network.
-    pub async fn thread(&self, room: &RoomId, connector: &str) -> Result<Option<ThreadState>, Error> {
-        let row = sqlx::query("SELECT subject, root, last FROM threads WHERE room_id = $1 AND connector = $2")
-            .bind(room.as_str())
-            .bind(connector)
-            .fetch_optional(self.readers())
-            .await?;
-        row.map(|row| {
-            Ok(ThreadState {
-                room_id: room.to_owned(),
-                connector: connector.to_owned(),
-                subject: row.try_get(0)?,
-                root: RemoteMessageId::new(row.try_get::<String, _>(1)?),
-                last: RemoteMessageId::new(row.try_get::<String, _>(2)?),
-            })
-        })
-        .transpose()
-    }
-
     /// What is known of a remote message, for each remote person.
     pub async fn messages(&self, connector: &str, remote: &RemoteMessageId) -> Result<Vec<Message>, Error> {
         let rows = sqlx::query(

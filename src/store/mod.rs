@@ -18,7 +18,7 @@ pub use messages::{Message, MessageState, ThreadState};
 pub use parked::Parked;
 pub use people::Ghost;
 pub use queue::{Counts, Finished, Listed, NewRow, Outcome, Queue, Row};
-pub use rooms::{Member, Membership, Portal};
+pub use rooms::{Member, Membership, Places, Portal};
 use tx::Durability;
 pub use tx::Tx;
 
@@ -191,6 +191,7 @@ impl group::Item for AcceptItem {
                 lane: format!("{connector} {}", arrival.lane),
                 source: SourceId::new(source.as_str()),
                 target: arrival.to.as_str().into(),
+                room: None,
                 payload: arrival.raw.to_vec(),
                 due_at: now(),
             })

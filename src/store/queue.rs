@@ -5,7 +5,8 @@
 //! forward, and what a crash leaves behind falls due again.
 
 use super::{Durability, Error, Message, Store, ThreadState, Tx, now, sql};
-use crate::ids::SourceId;
+use crate::ids::{RemoteMessageId, SourceId};
+use ruma::{OwnedRoomId, RoomId};
 use sqlx::{Row as _, any::AnyRow};
 use std::{
     collections::{BTreeSet, HashMap},
@@ -38,6 +39,8 @@ pub struct NewRow {
     pub source: SourceId,
     /// Whom it is for, in words for `fehmarn queue list`.
     pub target: String,
+    /// The room that it comes from or goes to, where that is known.
+    pub room: Option<OwnedRoomId>,
     pub payload: Vec<u8>,
     /// Milliseconds since 1970; not before then.
     pub due_at: i64,
@@ -56,6 +59,8 @@ pub struct Row {
     /// This attempt's number, from 1.
     pub attempts: u32,
     pub created_at: i64,
+    /// How the network knows the conversation of the row's room, when it was claimed.
+    pub thread: Option<ThreadState>,
 }
 
 /// How an attempt ended.
@@ -236,9 +241,9 @@ impl Tx {
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
             let chunk: Vec<NewRow> = rows.by_ref().take(sql::ROWS_AT_ONCE).collect();
-            let values = sql::values(chunk.len(), 12);
+            let values = sql::values(chunk.len(), 13);
             let mut insert = sql::query(format!(
-                "INSERT INTO {table} (kind, connector, lane, source_id, target, payload, attempts, due_at, created_at,
+                "INSERT INTO {table} (kind, connector, lane, source_id, target, room_id, payload, attempts, due_at, created_at,
                  dead, ready, leased) VALUES {values} ON CONFLICT (source_id) DO NOTHING"
             ));
             for row in chunk {
@@ -248,6 +253,7 @@ impl Tx {
                     .bind(row.lane)
                     .bind(row.source.as_str().to_owned())
                     .bind(row.target)
+                    .bind(row.room.map(String::from))
                     .bind(row.payload)
                     .bind(0i64)
                     .bind(row.due_at)
@@ -264,8 +270,10 @@ impl Tx {
     async fn claim(&mut self, queue: Queue, limit: usize, lease: Duration) -> Result<Vec<Row>, Error> {
         let table = queue.table();
         let found = sql::query(format!(
-            "SELECT id, kind, connector, lane, source_id, target, payload, attempts, created_at FROM {table}
-             WHERE ready = 1 AND due_at <= $1 ORDER BY due_at, id LIMIT $2"
+            "SELECT q.id, q.kind, q.connector, q.lane, q.source_id, q.target, q.payload, q.attempts, q.created_at,
+             t.room_id, t.subject, t.root, t.last
+             FROM {table} q LEFT JOIN threads t ON t.room_id = q.room_id AND t.connector = q.connector
+             WHERE q.ready = 1 AND q.due_at <= $1 ORDER BY q.due_at, q.id LIMIT $2"
         ))
         .bind(now())
         .bind(limit as i64)
@@ -402,7 +410,20 @@ fn read_row(row: &AnyRow) -> Result<Row, Error> {
         payload: row.try_get(6)?,
         attempts: u32::try_from(row.try_get::<i64, _>(7)?).unwrap_or(u32::MAX).saturating_add(1),
         created_at: row.try_get(8)?,
+        thread: read_thread(row)?,
     })
+}
+
+fn read_thread(row: &AnyRow) -> Result<Option<ThreadState>, Error> {
+    let Some(room_id) = row.try_get::<Option<String>, _>(9)? else { return Ok(None) };
+    let room_id = RoomId::parse(room_id).map_err(|e| sqlx::Error::Decode(e.into()))?;
+    Ok(Some(ThreadState {
+        room_id,
+        connector: row.try_get(2)?,
+        subject: row.try_get(10)?,
+        root: RemoteMessageId::new(row.try_get::<String, _>(11)?),
+        last: RemoteMessageId::new(row.try_get::<String, _>(12)?),
+    }))
 }
 
 fn read_listed(row: &AnyRow) -> Result<Listed, Error> {

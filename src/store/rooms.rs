@@ -21,6 +21,15 @@ pub struct Member {
     pub name: Option<String>,
 }
 
+/// Rooms in which an arrival may belong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// The room of the thread, if both the ghost and the member of staff are in it.
+    pub thread: Option<OwnedRoomId>,
+    /// The newest direct room of the two, as long as the ghost is in it; and how the member of staff stands there.
+    pub direct: Option<(OwnedRoomId, Option<Membership>)>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Membership {
     /// Of a ghost: it has not joined yet, or what was written since its invitation is not queued yet.
@@ -38,44 +47,26 @@ impl Membership {
 }
 
 impl Store {
-    /// The newest direct room of a member of staff and a ghost, as long as the ghost is in it, and how the member of
-    /// staff stands in it.
-    pub async fn direct_room(
-        &self,
-        staff: &UserId,
-        ghost: &UserId,
-    ) -> Result<Option<(OwnedRoomId, Option<Membership>)>, Error> {
-        let row = sqlx::query(
-            "SELECT p.room_id, s.membership FROM portals p
-             JOIN members g ON g.room_id = p.room_id AND g.mxid = p.direct_ghost AND g.membership = 'join'
-             LEFT JOIN members s ON s.room_id = p.room_id AND s.mxid = p.direct_user
-             WHERE p.direct_ghost = $1 AND p.direct_user = $2 ORDER BY p.opened_at DESC LIMIT 1",
-        )
-        .bind(ghost.as_str())
-        .bind(staff.as_str())
-        .fetch_optional(self.readers())
-        .await?;
-        row.map(|row| Ok((parse(&row, 0)?, read_membership(&row, 1)?))).transpose()
-    }
-
-    /// The room in which one of these remote messages stands and both the ghost and the member of staff are; the first
-    /// of `answers` that has one counts.
-    pub async fn room_of_thread(
+    /// Where an arrival from this ghost to this member of staff may belong; one look for all of it, since most arrivals
+    /// need no more. `answers`: the remote messages that it answers, of which the first that is known counts.
+    pub async fn places(
         &self,
         connector: &str,
         answers: &[RemoteMessageId],
         staff: &UserId,
         ghost: &UserId,
-    ) -> Result<Option<OwnedRoomId>, Error> {
-        if answers.is_empty() {
-            return Ok(None);
-        }
-        let list = sql::list(4, answers.len());
+    ) -> Result<Places, Error> {
+        let list = sql::list(4, answers.len().max(1));
         let mut query = sql::query(format!(
-            "SELECT m.remote_message, m.room_id FROM messages m
+            "SELECT m.remote_message, m.room_id, s.membership, 0 FROM messages m
              JOIN members g ON g.room_id = m.room_id AND g.mxid = $1 AND g.membership = 'join'
              JOIN members s ON s.room_id = m.room_id AND s.mxid = $2
-             WHERE m.connector = $3 AND m.remote_message IN ({list})"
+             WHERE m.connector = $3 AND m.remote_message IN ({list})
+             UNION ALL
+             SELECT '', p.room_id, s.membership, p.opened_at FROM portals p
+             JOIN members g ON g.room_id = p.room_id AND g.mxid = p.direct_ghost AND g.membership = 'join'
+             LEFT JOIN members s ON s.room_id = p.room_id AND s.mxid = p.direct_user
+             WHERE p.direct_ghost = $1 AND p.direct_user = $2 ORDER BY 4"
         ))
         .bind(ghost.as_str())
         .bind(staff.as_str())
@@ -83,11 +74,20 @@ impl Store {
         for answer in answers {
             query = query.bind(answer.as_str());
         }
-        let mut rooms = HashMap::new();
-        for row in query.fetch_all(self.readers()).await? {
-            rooms.insert(row.try_get::<String, _>(0)?, parse::<OwnedRoomId>(&row, 1)?);
+        if answers.is_empty() {
+            query = query.bind("");
         }
-        Ok(answers.iter().find_map(|answer| rooms.remove(answer.as_str())))
+        let mut threads = HashMap::new();
+        let mut direct = None;
+        for row in query.fetch_all(self.readers()).await? {
+            let room: OwnedRoomId = parse(&row, 1)?;
+            match row.try_get::<String, _>(0)? {
+                message if message.is_empty() => direct = Some((room, read_membership(&row, 2)?)),
+                message => drop(threads.insert(message, room)),
+            }
+        }
+        let thread = answers.iter().find_map(|answer| threads.remove(answer.as_str()));
+        Ok(Places { thread, direct })
     }
 
     /// A room in which just these two are, should there be no direct one.

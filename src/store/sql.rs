@@ -3,8 +3,9 @@
 use sqlx::{Any, AssertSqlSafe, any::AnyArguments, query::Query};
 use std::fmt::Write;
 
-/// SQLite allows 32,766 parameters in one statement, PostgreSQL 65,535.
-pub(super) const ROWS_AT_ONCE: usize = 500;
+/// SQLite finds a parameter by walking through all of them, and keeps a hundred prepared statements: many small
+/// statements of few lengths are faster than one long one.
+pub(super) const ROWS_AT_ONCE: usize = 32;
 
 /// `($1,$2),($3,$4)` for two rows of two columns.
 pub(super) fn values(rows: usize, columns: usize) -> String {
