@@ -1,38 +1,33 @@
-//! Group commit: those who wait for the writer at the same time share one fsync.
+//! Group commit: those who wait for the writer at the same time share one transaction and its fsync.
 
-use super::{Error, Store, Tx};
+use super::{Error, Row, Store, Tx, accept::Accept, finish::Finish};
 use std::{
-    mem,
+    mem, slice,
     sync::{Mutex, PoisonError},
 };
 use tokio::sync::oneshot;
 
-/// Something that is written together with others of its kind.
-pub(super) trait Item: Send + Sync + Sized {
-    /// What the writing gives back to each.
-    type Answer: Send;
-
-    /// One answer for each item, in their order.
-    fn write(tx: &mut Tx, items: &[Self]) -> impl Future<Output = Result<Vec<Self::Answer>, Error>> + Send;
+/// What is written together with others.
+pub(super) enum Item {
+    Accept(Accept),
+    Finish(Finish),
 }
 
-type Reply<T> = oneshot::Sender<Result<<T as Item>::Answer, Error>>;
+/// The row that was claimed for whoever finished one.
+pub(super) type Answer = Option<Row>;
+
+type Reply = oneshot::Sender<Result<Answer, Error>>;
 
 /// Those who wait. Whoever gets the writer first commits for all of them.
-pub(super) struct Group<T: Item>(Mutex<Vec<(T, Reply<T>)>>);
+#[derive(Default)]
+pub(super) struct Group(Mutex<Vec<(Item, Reply)>>);
 
 /// Bounds a transaction, so that one commit does not hold up everybody else.
 const LARGEST: usize = 256;
 
-impl<T: Item> Default for Group<T> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<T: Item> Group<T> {
+impl Group {
     /// `Ok` after the durable commit that contains the item. An item that the database refuses fails alone.
-    pub(super) async fn submit(&self, store: &Store, item: T) -> Result<T::Answer, Error> {
+    pub(super) async fn submit(&self, store: &Store, item: Item) -> Result<Answer, Error> {
         let (reply, mut done) = oneshot::channel();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((item, reply));
         loop {
@@ -51,7 +46,7 @@ impl<T: Item> Group<T> {
             let rest = all.split_off(count);
             mem::replace(&mut *all, rest)
         };
-        let (items, replies): (Vec<T>, Vec<_>) = waiting.into_iter().unzip();
+        let (items, replies): (Vec<Item>, Vec<_>) = waiting.into_iter().unzip();
         let results = match begun {
             Ok(tx) => write_group(store, tx, &items).await,
             Err(error) => items.iter().map(|_| Err(error.clone())).collect(),
@@ -62,7 +57,7 @@ impl<T: Item> Group<T> {
     }
 }
 
-async fn write_group<T: Item>(store: &Store, tx: Tx, items: &[T]) -> Vec<Result<T::Answer, Error>> {
+async fn write_group(store: &Store, tx: Tx, items: &[Item]) -> Vec<Result<Answer, Error>> {
     match write_and_commit(tx, items).await {
         Ok(answers) => answers.into_iter().map(Ok).collect(),
         Err(error) if items.len() == 1 => vec![Err(error)],
@@ -70,18 +65,37 @@ async fn write_group<T: Item>(store: &Store, tx: Tx, items: &[T]) -> Vec<Result<
             let mut results = Vec::with_capacity(items.len());
             for item in items {
                 let alone = match store.begin().await {
-                    Ok(tx) => write_and_commit(tx, std::slice::from_ref(item)).await,
+                    Ok(tx) => write_and_commit(tx, slice::from_ref(item)).await,
                     Err(error) => Err(error),
                 };
-                results.push(alone.and_then(|answers| answers.into_iter().next().ok_or(Error::Stopped)));
+                results.push(alone.map(|answers| answers.into_iter().next().flatten()));
             }
             results
         }
     }
 }
 
-async fn write_and_commit<T: Item>(mut tx: Tx, items: &[T]) -> Result<Vec<T::Answer>, Error> {
-    let answers = T::write(&mut tx, items).await?;
+async fn write_and_commit(mut tx: Tx, items: &[Item]) -> Result<Vec<Answer>, Error> {
+    let accepts: Vec<&Accept> = items.iter().filter_map(Item::accept).collect();
+    Accept::write(&mut tx, &accepts).await?;
+    let finishes: Vec<&Finish> = items.iter().filter_map(Item::finish).collect();
+    let mut claimed = Finish::write(&mut tx, &finishes).await?.into_iter();
     tx.commit().await?;
-    Ok(answers)
+    Ok(items.iter().map(|item| item.finish().and_then(|_| claimed.next().flatten())).collect())
+}
+
+impl Item {
+    fn accept(&self) -> Option<&Accept> {
+        match self {
+            Self::Accept(accept) => Some(accept),
+            Self::Finish(_) => None,
+        }
+    }
+
+    fn finish(&self) -> Option<&Finish> {
+        match self {
+            Self::Finish(finish) => Some(finish),
+            Self::Accept(_) => None,
+        }
+    }
 }

@@ -3,7 +3,9 @@
 //! All writing goes through one connection ([`Tx`]); reading has a pool. What arrives one by one and must be durable
 //! before it is answered shares its commit with whatever else is waiting ([`group`]).
 
+mod accept;
 mod cursors;
+mod finish;
 mod group;
 mod messages;
 mod parked;
@@ -24,11 +26,11 @@ pub use tx::Tx;
 
 use crate::{
     failure::{Failure, Reason},
-    ids::SourceId,
     message::RawArrival,
 };
-use group::Group;
-use queue::{FinishGroup, FinishItem};
+use accept::Accept;
+use finish::Finish;
+use group::{Group, Item};
 use sqlx::{
     AnyPool,
     any::{AnyConnectOptions, AnyPoolOptions},
@@ -78,9 +80,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     readers: AnyPool,
     writer: tx::Writer,
-    accepting: Group<AcceptItem>,
-    outbox: Group<FinishItem>,
-    inbox: Group<FinishItem>,
+    group: Group,
     outbox_grew: Notify,
     inbox_grew: Notify,
 }
@@ -105,6 +105,8 @@ impl Store {
         let options = AnyConnectOptions::from_str(url)?;
         let readers = AnyPoolOptions::new()
             .max_connections(4)
+            // A file does not go away as a server may; asking each time would double the reads.
+            .test_before_acquire(sqlite.is_none())
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options.clone())
             .await?;
@@ -112,9 +114,7 @@ impl Store {
         Ok(Self(Arc::new(Inner {
             readers,
             writer: tx::Writer::new(options, sqlite.is_some()),
-            accepting: Group::default(),
-            outbox: Group::default(),
-            inbox: Group::default(),
+            group: Group::default(),
             outbox_grew: Notify::new(),
             inbox_grew: Notify::new(),
         })))
@@ -137,7 +137,8 @@ impl Store {
         arrivals: Vec<RawArrival>,
         cursor: Option<Cursor>,
     ) -> Result<(), Error> {
-        self.0.accepting.submit(self, AcceptItem { connector, arrivals, cursor }).await
+        let accept = Accept { connector, arrivals, cursor };
+        self.0.group.submit(self, Item::Accept(accept)).await.map(drop)
     }
 
     /// Records how a row ended, in a durable commit that it shares with whoever else is waiting; and claims, in the
@@ -148,11 +149,7 @@ impl Store {
         finished: Finished,
         lease: Option<Duration>,
     ) -> Result<Option<Row>, Error> {
-        let group = match queue {
-            Queue::Outbox => &self.0.outbox,
-            Queue::Inbox => &self.0.inbox,
-        };
-        group.submit(self, FinishItem { queue, finished, lease }).await
+        self.0.group.submit(self, Item::Finish(Finish { queue, finished, lease })).await
     }
 
     /// Completes when rows were added to this queue, or a lane of it went on.
@@ -165,56 +162,6 @@ impl Store {
             Queue::Outbox => &self.0.outbox_grew,
             Queue::Inbox => &self.0.inbox_grew,
         }
-    }
-}
-
-/// One call of [`Store::accept_arrivals`].
-struct AcceptItem {
-    connector: &'static str,
-    arrivals: Vec<RawArrival>,
-    cursor: Option<Cursor>,
-}
-
-impl group::Item for AcceptItem {
-    type Answer = ();
-
-    async fn write(tx: &mut Tx, items: &[Self]) -> Result<Vec<()>, Error> {
-        let arrivals = || items.iter().flat_map(|item| item.arrivals.iter().map(|arrival| (item.connector, arrival)));
-        let sources: Vec<String> = arrivals().map(|(connector, a)| arrival_source(connector, &a.source)).collect();
-        let new = tx.first_seen(&sources).await?;
-        let rows: Vec<NewRow> = arrivals()
-            .zip(&sources)
-            .filter(|(_, source)| new.contains(*source))
-            .map(|((connector, arrival), source)| NewRow {
-                kind: "arrival",
-                connector: connector.into(),
-                lane: format!("{connector} {}", arrival.lane),
-                source: SourceId::new(source.as_str()),
-                target: arrival.to.as_str().into(),
-                room: None,
-                payload: arrival.raw.to_vec(),
-                due_at: now(),
-            })
-            .collect();
-        tx.enqueue(Queue::Inbox, rows).await?;
-        for item in items {
-            if let Some(cursor) = &item.cursor {
-                tx.set_cursor(item.connector, cursor).await?;
-            }
-        }
-        Ok(vec![(); items.len()])
-    }
-}
-
-fn arrival_source(connector: &str, source: &SourceId) -> String {
-    format!("{connector} {source}")
-}
-
-impl group::Item for FinishItem {
-    type Answer = Option<Row>;
-
-    async fn write(tx: &mut Tx, items: &[Self]) -> Result<Vec<Option<Row>>, Error> {
-        FinishGroup::new(items).write(tx).await
     }
 }
 

@@ -8,10 +8,7 @@ use super::{Durability, Error, Message, Store, ThreadState, Tx, now, sql};
 use crate::ids::{RemoteMessageId, SourceId};
 use ruma::{OwnedRoomId, RoomId};
 use sqlx::{Row as _, any::AnyRow};
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Queue {
@@ -267,7 +264,7 @@ impl Tx {
         self.promote(queue, &lanes.iter().map(String::as_str).collect()).await
     }
 
-    async fn claim(&mut self, queue: Queue, limit: usize, lease: Duration) -> Result<Vec<Row>, Error> {
+    pub(super) async fn claim(&mut self, queue: Queue, limit: usize, lease: Duration) -> Result<Vec<Row>, Error> {
         let table = queue.table();
         let found = sql::query(format!(
             "SELECT q.id, q.kind, q.connector, q.lane, q.source_id, q.target, q.payload, q.attempts, q.created_at,
@@ -295,7 +292,7 @@ impl Tx {
     }
 
     /// Marks the oldest live row of each lane as ready. Safe to repeat.
-    async fn promote(&mut self, queue: Queue, lanes: &BTreeSet<&str>) -> Result<(), Error> {
+    pub(super) async fn promote(&mut self, queue: Queue, lanes: &BTreeSet<&str>) -> Result<(), Error> {
         let table = queue.table();
         let lanes: Vec<&str> = lanes.iter().copied().collect();
         for chunk in lanes.chunks(sql::ROWS_AT_ONCE) {
@@ -310,90 +307,6 @@ impl Tx {
             if update.execute(&mut self.connection).await?.rows_affected() > 0 {
                 self.mark_grown(queue);
             }
-        }
-        Ok(())
-    }
-}
-
-pub(super) struct FinishItem {
-    pub queue: Queue,
-    pub finished: Finished,
-    pub lease: Option<Duration>,
-}
-
-/// Rows of one queue that ended at about the same time: a few statements for all of them.
-pub(super) struct FinishGroup<'a>(&'a [FinishItem]);
-
-impl<'a> FinishGroup<'a> {
-    pub(super) fn new(items: &'a [FinishItem]) -> Self {
-        Self(items)
-    }
-
-    /// For each item, the row that was claimed for it.
-    pub(super) async fn write(&self, tx: &mut Tx) -> Result<Vec<Option<Row>>, Error> {
-        let Some(queue) = self.0.first().map(|item| item.queue) else { return Ok(Vec::new()) };
-        self.delete_done(tx, queue).await?;
-        self.keep_the_rest(tx, queue).await?;
-        let messages = self.done().flat_map(|(messages, _)| messages).collect::<Vec<_>>();
-        tx.insert_messages(&messages).await?;
-        // One row per thread and statement: PostgreSQL refuses to touch a row twice in one.
-        let threads: HashMap<_, _> =
-            self.done().filter_map(|(_, thread)| thread.as_ref()).map(|t| (t.key(), t)).collect();
-        tx.upsert_threads(&threads.into_values().collect::<Vec<_>>()).await?;
-        let lanes = self.0.iter().filter(|item| !matches!(item.finished.outcome, Outcome::Retry { .. }));
-        tx.promote(queue, &lanes.map(|item| item.finished.lane.as_str()).collect()).await?;
-        let follow_up = self.0.iter().flat_map(|item| item.finished.follow_up.iter().cloned()).collect();
-        tx.enqueue(Queue::Inbox, follow_up).await?;
-        self.claim_more(tx, queue).await
-    }
-
-    async fn claim_more(&self, tx: &mut Tx, queue: Queue) -> Result<Vec<Option<Row>>, Error> {
-        let limit = self.0.iter().filter(|item| item.lease.is_some()).count();
-        let lease = self.0.iter().find_map(|item| item.lease).unwrap_or_default();
-        let rows = if limit > 0 { tx.claim(queue, limit, lease).await? } else { Vec::new() };
-        let mut rows = rows.into_iter();
-        Ok(self.0.iter().map(|item| item.lease.and_then(|_| rows.next())).collect())
-    }
-
-    fn done(&self) -> impl Iterator<Item = (&'a Vec<Message>, &'a Option<ThreadState>)> {
-        self.0.iter().filter_map(|item| match &item.finished.outcome {
-            Outcome::Done { messages, thread } => Some((messages, thread)),
-            _ => None,
-        })
-    }
-
-    async fn delete_done(&self, tx: &mut Tx, queue: Queue) -> Result<(), Error> {
-        let done = |item: &&FinishItem| matches!(item.finished.outcome, Outcome::Done { .. });
-        let ids: Vec<i64> = self.0.iter().filter(done).map(|item| item.finished.id).collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let (table, list) = (queue.table(), sql::list(1, ids.len()));
-        let mut delete = sql::query(format!("DELETE FROM {table} WHERE id IN ({list})"));
-        for id in ids {
-            delete = delete.bind(id);
-        }
-        delete.execute(&mut tx.connection).await?;
-        Ok(())
-    }
-
-    async fn keep_the_rest(&self, tx: &mut Tx, queue: Queue) -> Result<(), Error> {
-        let table = queue.table();
-        for item in self.0 {
-            let query = match &item.finished.outcome {
-                Outcome::Done { .. } => continue,
-                Outcome::Retry { at, error } => {
-                    sql::query(format!("UPDATE {table} SET due_at = $1, last_error = $2, leased = 0 WHERE id = $3"))
-                        .bind(*at)
-                        .bind(error)
-                }
-                Outcome::Dead { error } => sql::query(format!(
-                    "UPDATE {table} SET dead = 1, ready = 0, leased = 0, due_at = $1, last_error = $2 WHERE id = $3"
-                ))
-                .bind(now())
-                .bind(error),
-            };
-            query.bind(item.finished.id).execute(&mut tx.connection).await?;
         }
         Ok(())
     }

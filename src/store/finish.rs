@@ -1,0 +1,101 @@
+//! Recording how rows ended, many at once.
+
+use super::{Error, Finished, Message, Outcome, Queue, Row, ThreadState, Tx, now, sql};
+use std::{collections::HashMap, time::Duration};
+
+/// One call of [`Store::finish`].
+pub(super) struct Finish {
+    pub queue: Queue,
+    pub finished: Finished,
+    pub lease: Option<Duration>,
+}
+
+impl Finish {
+    /// Rows that ended at about the same time: a few statements for all of them. For each, what was claimed for it.
+    pub(super) async fn write(tx: &mut Tx, items: &[&Self]) -> Result<Vec<Option<Row>>, Error> {
+        let mut answers = Vec::new();
+        for queue in [Queue::Outbox, Queue::Inbox] {
+            let ended = Ended(items.iter().copied().filter(|item| item.queue == queue).collect());
+            if !ended.0.is_empty() {
+                answers.push((queue, ended.write(tx, queue).await?.into_iter()));
+            }
+        }
+        Ok(items
+            .iter()
+            .map(|item| answers.iter_mut().find(|(queue, _)| *queue == item.queue)?.1.next().flatten())
+            .collect())
+    }
+}
+
+/// Rows of one queue that ended at about the same time.
+struct Ended<'a>(Vec<&'a Finish>);
+
+impl<'a> Ended<'a> {
+    /// For each, the row that was claimed for it.
+    async fn write(&self, tx: &mut Tx, queue: Queue) -> Result<Vec<Option<Row>>, Error> {
+        self.delete_done(tx, queue).await?;
+        self.keep_the_rest(tx, queue).await?;
+        let messages = self.done().flat_map(|(messages, _)| messages).collect::<Vec<_>>();
+        tx.insert_messages(&messages).await?;
+        // One row per thread and statement: PostgreSQL refuses to touch a row twice in one.
+        let threads: HashMap<_, _> =
+            self.done().filter_map(|(_, thread)| thread.as_ref()).map(|t| (t.key(), t)).collect();
+        tx.upsert_threads(&threads.into_values().collect::<Vec<_>>()).await?;
+        let lanes = self.0.iter().filter(|item| !matches!(item.finished.outcome, Outcome::Retry { .. }));
+        tx.promote(queue, &lanes.map(|item| item.finished.lane.as_str()).collect()).await?;
+        let follow_up = self.0.iter().flat_map(|item| item.finished.follow_up.iter().cloned()).collect();
+        tx.enqueue(Queue::Inbox, follow_up).await?;
+        self.claim_more(tx, queue).await
+    }
+
+    async fn claim_more(&self, tx: &mut Tx, queue: Queue) -> Result<Vec<Option<Row>>, Error> {
+        let limit = self.0.iter().filter(|item| item.lease.is_some()).count();
+        let lease = self.0.iter().find_map(|item| item.lease).unwrap_or_default();
+        let rows = if limit > 0 { tx.claim(queue, limit, lease).await? } else { Vec::new() };
+        let mut rows = rows.into_iter();
+        Ok(self.0.iter().map(|item| item.lease.and_then(|_| rows.next())).collect())
+    }
+
+    fn done(&self) -> impl Iterator<Item = (&'a Vec<Message>, &'a Option<ThreadState>)> {
+        self.0.iter().filter_map(|item| match &item.finished.outcome {
+            Outcome::Done { messages, thread } => Some((messages, thread)),
+            _ => None,
+        })
+    }
+
+    async fn delete_done(&self, tx: &mut Tx, queue: Queue) -> Result<(), Error> {
+        let done = |item: &&&Finish| matches!(item.finished.outcome, Outcome::Done { .. });
+        let ids: Vec<i64> = self.0.iter().filter(done).map(|item| item.finished.id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let (table, list) = (queue.table(), sql::list(1, ids.len()));
+        let mut delete = sql::query(format!("DELETE FROM {table} WHERE id IN ({list})"));
+        for id in ids {
+            delete = delete.bind(id);
+        }
+        delete.execute(&mut tx.connection).await?;
+        Ok(())
+    }
+
+    async fn keep_the_rest(&self, tx: &mut Tx, queue: Queue) -> Result<(), Error> {
+        let table = queue.table();
+        for item in &self.0 {
+            let query = match &item.finished.outcome {
+                Outcome::Done { .. } => continue,
+                Outcome::Retry { at, error } => {
+                    sql::query(format!("UPDATE {table} SET due_at = $1, last_error = $2, leased = 0 WHERE id = $3"))
+                        .bind(*at)
+                        .bind(error)
+                }
+                Outcome::Dead { error } => sql::query(format!(
+                    "UPDATE {table} SET dead = 1, ready = 0, leased = 0, due_at = $1, last_error = $2 WHERE id = $3"
+                ))
+                .bind(now())
+                .bind(error),
+            };
+            query.bind(item.finished.id).execute(&mut tx.connection).await?;
+        }
+        Ok(())
+    }
+}
