@@ -35,6 +35,7 @@ macro_rules! suite {
 
 suite! {
     rows_of_one_lane_go_one_after_the_other
+    whoever_ends_a_row_gets_the_next_one
     a_lease_ends_and_the_row_falls_due_again
     a_retry_keeps_its_lane_waiting_and_a_dead_row_does_not
     an_admin_brings_a_dead_row_back_before_younger_ones
@@ -90,7 +91,7 @@ fn sources(rows: &[Row]) -> BTreeSet<&str> {
 
 async fn end(store: &Store, row: &Row, outcome: Outcome) {
     let finished = Finished { id: row.id, lane: row.lane.clone(), outcome, follow_up: Vec::new() };
-    store.finish(Queue::Outbox, finished).await.unwrap();
+    store.finish(Queue::Outbox, finished, None).await.unwrap();
 }
 
 fn done() -> Outcome {
@@ -131,6 +132,18 @@ mod cases {
         assert!(claim(&store, 10).await.is_empty(), "a2 waits for a1");
         end(&store, first.iter().find(|row| row.lane == "a").unwrap(), done()).await;
         assert_eq!(sources(&claim(&store, 10).await), BTreeSet::from(["a2"]));
+    }
+
+    pub async fn whoever_ends_a_row_gets_the_next_one(store: Store, _: &str) {
+        add(&store, &[("a", "a1"), ("a", "a2")]).await;
+        let a1 = claim(&store, 10).await.remove(0);
+        let finished =
+            |row: &Row| Finished { id: row.id, lane: row.lane.clone(), outcome: done(), follow_up: Vec::new() };
+        let a2 = store.finish(Queue::Outbox, finished(&a1), Some(LEASE)).await.unwrap().unwrap();
+        assert_eq!((a2.source.as_str(), a2.attempts), ("a2", 1));
+        assert!(claim(&store, 10).await.is_empty(), "it is claimed");
+        assert_eq!(store.finish(Queue::Outbox, finished(&a2), Some(LEASE)).await.unwrap(), None);
+        assert_eq!(store.counts(Queue::Outbox).await.unwrap(), Counts::default());
     }
 
     pub async fn a_lease_ends_and_the_row_falls_due_again(store: Store, _: &str) {
@@ -219,7 +232,7 @@ mod cases {
             for row in rows {
                 assert!(seen.insert(row.source.as_str().to_owned()));
                 let finished = Finished { id: row.id, lane: row.lane, outcome: done(), follow_up: Vec::new() };
-                store.finish(Queue::Inbox, finished).await.unwrap();
+                store.finish(Queue::Inbox, finished, None).await.unwrap();
             }
         }
         assert_eq!(seen.len(), 300);
@@ -259,7 +272,7 @@ mod cases {
             Outcome::Done { messages: vec![sent.clone()], thread: Some(thread("m1@x", "m1@x", Some("Antrag"))) };
         let notice = NewRow { kind: "notice", ..row("n", "notice 1") };
         let finished = Finished { id: a1.id, lane: a1.lane, outcome, follow_up: vec![notice] };
-        store.finish(Queue::Outbox, finished).await.unwrap();
+        store.finish(Queue::Outbox, finished, None).await.unwrap();
         assert_eq!(store.counts(Queue::Outbox).await.unwrap(), Counts::default());
         assert_eq!(store.counts(Queue::Inbox).await.unwrap().live, 1);
         assert_eq!(store.messages("email", &sent.remote_message).await.unwrap(), std::slice::from_ref(&sent));

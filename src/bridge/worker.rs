@@ -78,8 +78,8 @@ pub(super) async fn run(bridge: Arc<Bridge>, queue: Queue, stop: CancellationTok
             }
             Ok(rows) => {
                 for (row, permit) in rows.into_iter().zip(permits) {
-                    let (worker, cut_off) = (worker.clone(), cut_off.clone());
-                    tasks.spawn(async move { cut_off.run_until_cancelled(worker.work(row, permit)).await });
+                    let (worker, stop, cut_off) = (worker.clone(), stop.clone(), cut_off.clone());
+                    tasks.spawn(async move { cut_off.run_until_cancelled(worker.work(row, permit, stop)).await });
                 }
             }
             Err(error) => {
@@ -123,13 +123,21 @@ impl Worker {
         let _ = timeout(until_due.min(LONGEST_NAP), self.bridge.store.grew(self.queue)).await;
     }
 
-    /// One attempt. The slot is held until its outcome is durable: after a crash no more than the slots' number of
-    /// deliveries are repeated.
-    async fn work(&self, row: Row, _slot: OwnedSemaphorePermit) {
+    /// Works off one row after the other, as long as there are any. The slot is held until the outcome of each is
+    /// durable: after a crash no more than the slots' number of deliveries are repeated.
+    async fn work(&self, first: Row, _slot: OwnedSemaphorePermit, stop: CancellationToken) {
+        let mut next = Some(first);
+        while let Some(row) = next {
+            let finished = self.attempt(&row).await;
+            next = self.record(finished, &stop).await;
+        }
+    }
+
+    async fn attempt(&self, row: &Row) -> Finished {
         let attempt = async {
             match self.queue {
-                Queue::Outbox => self.bridge.attempt_delivery(&row).await,
-                Queue::Inbox => self.bridge.attempt_inbox(&row).await,
+                Queue::Outbox => self.bridge.attempt_delivery(row).await,
+                Queue::Inbox => self.bridge.attempt_inbox(row).await,
             }
         };
         let result = match timeout(ATTEMPT_TIMEOUT, AssertUnwindSafe(attempt).catch_unwind()).await {
@@ -137,11 +145,22 @@ impl Worker {
             Ok(Err(_)) => Err(Failure::transient(Reason::Internal, "a fault in the program ended this attempt")),
             Err(_) => Err(Failure::transient(Reason::Unreachable, "no end within five minutes")),
         };
-        self.watch(&row, &result).await;
-        let finished = finish(&self.bridge, self.queue, &row, result);
-        while let Err(error) = self.bridge.store.finish(self.queue, finished.clone()).await {
-            tracing::error!(queue = self.queue.table(), row = row.id, %error, "cannot record how this ended; trying again");
-            sleep(PAUSE_AFTER_ERROR).await;
+        self.watch(row, &result).await;
+        finish(&self.bridge, self.queue, row, result)
+    }
+
+    /// Writes down how a row ended, however long that takes; and takes the next one.
+    async fn record(&self, finished: Finished, stop: &CancellationToken) -> Option<Row> {
+        loop {
+            let lease = (!stop.is_cancelled()).then_some(LEASE);
+            match self.bridge.store.finish(self.queue, finished.clone(), lease).await {
+                Ok(next) => return next,
+                Err(error) => {
+                    let queue = self.queue.table();
+                    tracing::error!(queue, row = finished.id, %error, "cannot record how this ended; trying again");
+                    sleep(PAUSE_AFTER_ERROR).await;
+                }
+            }
         }
     }
 

@@ -19,6 +19,7 @@ pub use parked::Parked;
 pub use people::Ghost;
 pub use queue::{Counts, Finished, Listed, NewRow, Outcome, Queue, Row};
 pub use rooms::{Member, Membership, Portal};
+use tx::Durability;
 pub use tx::Tx;
 
 use crate::{
@@ -125,7 +126,7 @@ impl Store {
 
     /// Starts a write transaction; waits for the one before it. Dropping it undoes it.
     pub async fn begin(&self) -> Result<Tx, Error> {
-        Tx::begin(self).await
+        Tx::begin(self, Durability::Full).await
     }
 
     /// Puts arrivals into the inbox and moves the cursor, in one durable commit that it shares with whoever else is
@@ -139,13 +140,19 @@ impl Store {
         self.0.accepting.submit(self, AcceptItem { connector, arrivals, cursor }).await
     }
 
-    /// Records how a row ended, in a durable commit that it shares with whoever else is waiting.
-    pub async fn finish(&self, queue: Queue, finished: Finished) -> Result<(), Error> {
+    /// Records how a row ended, in a durable commit that it shares with whoever else is waiting; and claims, in the
+    /// same commit, another row for whoever did this one. `lease`: for how long; `None`: no more.
+    pub async fn finish(
+        &self,
+        queue: Queue,
+        finished: Finished,
+        lease: Option<Duration>,
+    ) -> Result<Option<Row>, Error> {
         let group = match queue {
             Queue::Outbox => &self.0.outbox,
             Queue::Inbox => &self.0.inbox,
         };
-        group.submit(self, FinishItem { queue, finished }).await
+        group.submit(self, FinishItem { queue, finished, lease }).await
     }
 
     /// Completes when rows were added to this queue, or a lane of it went on.
@@ -169,7 +176,9 @@ struct AcceptItem {
 }
 
 impl group::Item for AcceptItem {
-    async fn write(tx: &mut Tx, items: &[Self]) -> Result<(), Error> {
+    type Answer = ();
+
+    async fn write(tx: &mut Tx, items: &[Self]) -> Result<Vec<()>, Error> {
         let arrivals = || items.iter().flat_map(|item| item.arrivals.iter().map(|arrival| (item.connector, arrival)));
         let sources: Vec<String> = arrivals().map(|(connector, a)| arrival_source(connector, &a.source)).collect();
         let new = tx.first_seen(&sources).await?;
@@ -192,7 +201,7 @@ impl group::Item for AcceptItem {
                 tx.set_cursor(item.connector, cursor).await?;
             }
         }
-        Ok(())
+        Ok(vec![(); items.len()])
     }
 }
 
@@ -201,7 +210,9 @@ fn arrival_source(connector: &str, source: &SourceId) -> String {
 }
 
 impl group::Item for FinishItem {
-    async fn write(tx: &mut Tx, items: &[Self]) -> Result<(), Error> {
+    type Answer = Option<Row>;
+
+    async fn write(tx: &mut Tx, items: &[Self]) -> Result<Vec<Option<Row>>, Error> {
         FinishGroup::new(items).write(tx).await
     }
 }

@@ -4,7 +4,7 @@
 //! the same with ten rows and with a million. `due_at` is schedule, back-off and lease in one: claiming pushes it
 //! forward, and what a crash leaves behind falls due again.
 
-use super::{Error, Message, Store, ThreadState, Tx, now, sql};
+use super::{Durability, Error, Message, Store, ThreadState, Tx, now, sql};
 use crate::ids::SourceId;
 use sqlx::{Row as _, any::AnyRow};
 use std::{
@@ -103,30 +103,11 @@ pub struct Counts {
 const LISTED: &str = "id, kind, connector, lane, target, attempts, due_at, created_at, last_error, dead";
 
 impl Store {
-    /// Claims up to `limit` due rows, the longest due first, and holds them for `lease`.
+    /// Claims up to `limit` due rows, the longest due first, and holds them for `lease`. A power cut may undo it, which
+    /// is what should become of claims then.
     pub async fn claim(&self, queue: Queue, limit: usize, lease: Duration) -> Result<Vec<Row>, Error> {
-        let table = queue.table();
-        let mut tx = self.begin().await?;
-        let found = sql::query(format!(
-            "SELECT id, kind, connector, lane, source_id, target, payload, attempts, created_at FROM {table}
-             WHERE ready = 1 AND due_at <= $1 ORDER BY due_at, id LIMIT $2"
-        ))
-        .bind(now())
-        .bind(limit as i64)
-        .fetch_all(&mut tx.connection)
-        .await?;
-        let rows = found.iter().map(read_row).collect::<Result<Vec<_>, _>>()?;
-        if !rows.is_empty() {
-            let ids = sql::list(2, rows.len());
-            let mut update = sql::query(format!(
-                "UPDATE {table} SET due_at = $1, attempts = attempts + 1, leased = 1 WHERE id IN ({ids})"
-            ))
-            .bind(now() + lease.as_millis() as i64);
-            for row in &rows {
-                update = update.bind(row.id);
-            }
-            update.execute(&mut tx.connection).await?;
-        }
+        let mut tx = Tx::begin(self, Durability::Lazy).await?;
+        let rows = tx.claim(queue, limit, lease).await?;
         tx.commit().await?;
         Ok(rows)
     }
@@ -280,6 +261,31 @@ impl Tx {
         self.promote(queue, &lanes.iter().map(String::as_str).collect()).await
     }
 
+    async fn claim(&mut self, queue: Queue, limit: usize, lease: Duration) -> Result<Vec<Row>, Error> {
+        let table = queue.table();
+        let found = sql::query(format!(
+            "SELECT id, kind, connector, lane, source_id, target, payload, attempts, created_at FROM {table}
+             WHERE ready = 1 AND due_at <= $1 ORDER BY due_at, id LIMIT $2"
+        ))
+        .bind(now())
+        .bind(limit as i64)
+        .fetch_all(&mut self.connection)
+        .await?;
+        let rows = found.iter().map(read_row).collect::<Result<Vec<_>, _>>()?;
+        if !rows.is_empty() {
+            let ids = sql::list(2, rows.len());
+            let mut update = sql::query(format!(
+                "UPDATE {table} SET due_at = $1, attempts = attempts + 1, leased = 1 WHERE id IN ({ids})"
+            ))
+            .bind(now() + lease.as_millis() as i64);
+            for row in &rows {
+                update = update.bind(row.id);
+            }
+            update.execute(&mut self.connection).await?;
+        }
+        Ok(rows)
+    }
+
     /// Marks the oldest live row of each lane as ready. Safe to repeat.
     async fn promote(&mut self, queue: Queue, lanes: &BTreeSet<&str>) -> Result<(), Error> {
         let table = queue.table();
@@ -304,6 +310,7 @@ impl Tx {
 pub(super) struct FinishItem {
     pub queue: Queue,
     pub finished: Finished,
+    pub lease: Option<Duration>,
 }
 
 /// Rows of one queue that ended at about the same time: a few statements for all of them.
@@ -314,8 +321,9 @@ impl<'a> FinishGroup<'a> {
         Self(items)
     }
 
-    pub(super) async fn write(&self, tx: &mut Tx) -> Result<(), Error> {
-        let Some(queue) = self.0.first().map(|item| item.queue) else { return Ok(()) };
+    /// For each item, the row that was claimed for it.
+    pub(super) async fn write(&self, tx: &mut Tx) -> Result<Vec<Option<Row>>, Error> {
+        let Some(queue) = self.0.first().map(|item| item.queue) else { return Ok(Vec::new()) };
         self.delete_done(tx, queue).await?;
         self.keep_the_rest(tx, queue).await?;
         let messages = self.done().flat_map(|(messages, _)| messages).collect::<Vec<_>>();
@@ -327,7 +335,16 @@ impl<'a> FinishGroup<'a> {
         let lanes = self.0.iter().filter(|item| !matches!(item.finished.outcome, Outcome::Retry { .. }));
         tx.promote(queue, &lanes.map(|item| item.finished.lane.as_str()).collect()).await?;
         let follow_up = self.0.iter().flat_map(|item| item.finished.follow_up.iter().cloned()).collect();
-        tx.enqueue(Queue::Inbox, follow_up).await
+        tx.enqueue(Queue::Inbox, follow_up).await?;
+        self.claim_more(tx, queue).await
+    }
+
+    async fn claim_more(&self, tx: &mut Tx, queue: Queue) -> Result<Vec<Option<Row>>, Error> {
+        let limit = self.0.iter().filter(|item| item.lease.is_some()).count();
+        let lease = self.0.iter().find_map(|item| item.lease).unwrap_or_default();
+        let rows = if limit > 0 { tx.claim(queue, limit, lease).await? } else { Vec::new() };
+        let mut rows = rows.into_iter();
+        Ok(self.0.iter().map(|item| item.lease.and_then(|_| rows.next())).collect())
     }
 
     fn done(&self) -> impl Iterator<Item = (&'a Vec<Message>, &'a Option<ThreadState>)> {

@@ -5,12 +5,27 @@ use sqlx::{AnyConnection, ConnectOptions, any::AnyConnectOptions};
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+/// Whether a commit must survive a power cut. Every commit survives a crash of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// On the disk when it returns.
+    Full,
+    /// On the disk with the next full one.
+    Lazy,
+}
+
 /// The connection that all writing shares. Empty until the first use, and after a transaction that was not committed:
 /// closing the connection is the undo that works however a task was stopped.
 pub(super) struct Writer {
     options: AnyConnectOptions,
     sqlite: bool,
-    slot: Arc<Mutex<Option<AnyConnection>>>,
+    slot: Arc<Mutex<Option<Connection>>>,
+}
+
+/// The connection, and how its commits are made at present.
+struct Connection {
+    inner: AnyConnection,
+    durability: Durability,
 }
 
 impl Writer {
@@ -18,47 +33,63 @@ impl Writer {
         Self { options, sqlite, slot: Arc::default() }
     }
 
-    async fn connect(&self) -> Result<AnyConnection, Error> {
-        let mut connection = self.options.connect().await?;
+    async fn connect(&self) -> Result<Connection, Error> {
+        let mut inner = self.options.connect().await?;
         if self.sqlite {
-            // FULL: a commit is on the disk when it returns. WAL: readers do not wait for the writer.
+            // WAL: readers do not wait for the writer.
             for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA busy_timeout = 5000"] {
-                sqlx::query(pragma).execute(&mut connection).await?;
+                sqlx::query(pragma).execute(&mut inner).await?;
             }
         }
-        Ok(connection)
+        Ok(Connection { inner, durability: Durability::Full })
+    }
+
+    async fn start(&self, connection: &mut Connection, wanted: Durability) -> Result<(), Error> {
+        if connection.durability != wanted {
+            let setting = match (self.sqlite, wanted) {
+                (true, Durability::Full) => "PRAGMA synchronous = FULL",
+                (true, Durability::Lazy) => "PRAGMA synchronous = NORMAL",
+                (false, Durability::Full) => "SET synchronous_commit = on",
+                (false, Durability::Lazy) => "SET synchronous_commit = off",
+            };
+            sqlx::query(setting).execute(&mut connection.inner).await?;
+            connection.durability = wanted;
+        }
+        // IMMEDIATE: a transaction that reads first and writes then could otherwise fail in the middle.
+        let begin = if self.sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        sqlx::query(begin).execute(&mut connection.inner).await?;
+        Ok(())
     }
 }
 
 /// A write transaction. [`commit`](Self::commit) makes it durable; dropping it undoes it.
 pub struct Tx {
     store: Store,
-    slot: OwnedMutexGuard<Option<AnyConnection>>,
+    slot: OwnedMutexGuard<Option<Connection>>,
+    durability: Durability,
     pub(super) connection: AnyConnection,
     grew: [bool; 2],
 }
 
 impl Tx {
-    pub(super) async fn begin(store: &Store) -> Result<Self, Error> {
+    pub(super) async fn begin(store: &Store, durability: Durability) -> Result<Self, Error> {
         let writer = &store.0.writer;
         let mut slot = writer.slot.clone().lock_owned().await;
-        let (mut connection, used) = match slot.take() {
-            Some(connection) => (connection, true),
-            None => (writer.connect().await?, false),
+        let connection = match slot.take() {
+            Some(mut used) => match writer.start(&mut used, durability).await {
+                Ok(()) => used,
+                // A database server that was restarted leaves a dead connection behind.
+                Err(_) => Self::anew(writer, durability).await?,
+            },
+            None => Self::anew(writer, durability).await?,
         };
-        // IMMEDIATE: a transaction that reads first and writes then could otherwise fail in the middle.
-        let begin = if writer.sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
-        let begun = sqlx::query(begin).execute(&mut connection).await;
-        match begun {
-            Ok(_) => {}
-            // A database server that was restarted leaves a dead connection behind.
-            Err(_) if used => {
-                connection = writer.connect().await?;
-                sqlx::query(begin).execute(&mut connection).await?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-        Ok(Self { store: store.clone(), slot, connection, grew: [false; 2] })
+        Ok(Self { store: store.clone(), slot, durability, connection: connection.inner, grew: [false; 2] })
+    }
+
+    async fn anew(writer: &Writer, durability: Durability) -> Result<Connection, Error> {
+        let mut connection = writer.connect().await?;
+        writer.start(&mut connection, durability).await?;
+        Ok(connection)
     }
 
     /// Notes that a queue has something new to claim once this is committed.
@@ -69,7 +100,7 @@ impl Tx {
     /// Makes everything durable. An `Err` means that nothing was kept, or that nobody can tell.
     pub async fn commit(mut self) -> Result<(), Error> {
         sqlx::query("COMMIT").execute(&mut self.connection).await?;
-        *self.slot = Some(self.connection);
+        *self.slot = Some(Connection { inner: self.connection, durability: self.durability });
         drop(self.slot);
         for queue in [Queue::Outbox, Queue::Inbox] {
             if self.grew[queue as usize] {

@@ -122,7 +122,8 @@ impl Reply {
 
 /// Why a connection failed, for operators: may hold what the server said.
 pub fn cause(error: &Error) -> impl fmt::Display {
-    OneLine(words(error))
+    let words = words(error);
+    OneLine(if error.is_response() { format!("an answer that is not SMTP: {words}") } else { words })
 }
 
 /// What is behind an error; the error itself says the same after words of lettre's.

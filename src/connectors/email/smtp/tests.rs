@@ -230,13 +230,15 @@ async fn an_idle_connection_that_was_closed_is_replaced_without_a_failure() {
 async fn a_new_connection_that_is_closed_at_once_is_a_failure() {
     let closed = script(&[&HELLO, &[Hear("MAIL"), Hear("RCPT"), Hear("DATA")]]);
     let busy = script(&[&closed, &[Say("421 4.3.2 closing down")]]);
-    let (port, task) = server(vec![closed, busy, vec![Say("554 5.7.1 not you")], vec![Say("421 full")]]).await;
+    let (port, task) =
+        server(vec![closed, busy, vec![Say("554 5.7.1 not you")], vec![Say("421 full")], vec![Say("* OK IMAP")]]).await;
     let pool = pool(port);
     for (expected, words) in [
         (Reason::Unreachable, "no answer"),
         (Reason::Busy, "closing down"),
         (Reason::AccessDenied, "not you"),
         (Reason::Busy, "full"),
+        (Reason::Unreachable, "not SMTP"),
     ] {
         let (reason, permanent, detail) = failure_of(&pool).await;
         assert_eq!((reason, permanent), (expected, false), "{detail}");
