@@ -7,11 +7,11 @@ use super::{
     wait::{PATIENCE, unique, until},
 };
 use reqwest::StatusCode;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, sqlite::SqliteConnectOptions};
 use std::{
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Output},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
@@ -21,6 +21,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_fehmarn");
 pub struct Setup {
     pub slot: Slot,
     pub homeserver: String,
+    /// Where it listens; the homeserver looks for it on the slot's `listen_port`.
+    pub listen_port: u16,
     pub smtp_port: u16,
     pub database: String,
     /// The domain of the addresses under which staff write.
@@ -49,6 +51,7 @@ impl Setup {
         let slot = taken.slot.clone();
         Self {
             homeserver: servers().synapse.url.clone(),
+            listen_port: slot.listen_port,
             smtp_port: servers().mail_ports.smtp,
             database: "sqlite:fehmarn.db".into(),
             domain: slot.domain.clone(),
@@ -98,16 +101,17 @@ impl Setup {
 
     pub fn config(&self) -> String {
         let servers = servers();
-        let Slot { listen_port, lmtp_port, prefix, imap_login, .. } = &self.slot;
+        let Slot { lmtp_port, prefix, imap_login, .. } = &self.slot;
         let mut text = format!(
             "homeserver: {{ url: {:?}, server_name: {:?} }}\n\
-             appservice:\n  listen: 127.0.0.1:{listen_port}\n  url: {:?}\n  registration: {:?}\n  bot: {}\n  prefix: {prefix:?}\n\
+             appservice:\n  listen: 127.0.0.1:{}\n  url: {:?}\n  registration: {:?}\n  bot: {}\n  prefix: {prefix:?}\n\
              database: {:?}\n\
              permissions:\n  {}\n\
              connectors:\n  email:\n    domain: {domain}\n    from: \"{{localpart}}@{domain}\"\n    max_size: 25MB\n    \
              smtp: {{ host: 127.0.0.1, port: {}, tls: none }}\n",
             self.homeserver,
             servers.server_name,
+            self.listen_port,
             self.slot.listen_url(),
             self.slot.registration,
             self.slot.bot(),
@@ -204,6 +208,8 @@ impl Fehmarn {
         answer.ok().map(|answer| answer.status())
     }
 
+    /// Waits until messages can cross, and until Synapse has pushed what it had kept back: what is written in the very
+    /// moment in which it ends a recovery can be late, see `recorder`.
     pub async fn wait_until_ready(&mut self) {
         let since = Instant::now();
         while self.status_of("/ready").await != Some(StatusCode::OK) {
@@ -211,8 +217,10 @@ impl Fehmarn {
                 panic!("Fehmarn ended at its start: {status}");
             }
             assert!(since.elapsed() < PATIENCE, "Fehmarn does not become ready");
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        let id = self.slot().registered("id");
+        until("the end of Synapse's recovery", async || (!is_recovering(&id).await).then_some(())).await;
     }
 
     /// `kill -9`: what a crash is.
@@ -255,6 +263,15 @@ impl Fehmarn {
         let list = self.queue(&["list", "--limit", "10000"]);
         list.lines().filter(|line| line.starts_with("  ") && line.contains(containing)).map(str::to_owned).collect()
     }
+}
+
+/// Whether Synapse keeps back what it has for this application service. Only its database tells.
+async fn is_recovering(id: &str) -> bool {
+    let options = SqliteConnectOptions::new().filename(&servers().synapse.database).read_only(true);
+    let mut database = options.connect().await.unwrap();
+    let query = sqlx::query_scalar("SELECT state FROM application_services_state WHERE as_id = $1").bind(id);
+    let state: Option<String> = query.fetch_optional(&mut database).await.unwrap();
+    state.is_some_and(|state| state == "down")
 }
 
 impl Drop for Fehmarn {

@@ -22,6 +22,8 @@ pub struct Servers {
 pub struct Synapse {
     pub url: String,
     pub port: u16,
+    /// Its SQLite file.
+    pub database: PathBuf,
 }
 
 #[derive(Deserialize)]

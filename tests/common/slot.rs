@@ -78,6 +78,13 @@ impl Slot {
         format!("fehmarn{}", self.prefix).trim_end_matches('_').to_owned()
     }
 
+    /// What its registration says of this key.
+    pub fn registered(&self, key: &str) -> String {
+        let text = std::fs::read_to_string(&self.registration).unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
+        value.unwrap_or_else(|| panic!("{} has no {key}", self.registration.display())).trim_matches('"').to_owned()
+    }
+
     pub fn listen_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.listen_port)
     }
