@@ -42,7 +42,7 @@ impl<'a> Ended<'a> {
             self.done().filter_map(|(_, thread)| thread.as_ref()).map(|t| (t.key(), t)).collect();
         tx.upsert_threads(&threads.into_values().collect::<Vec<_>>()).await?;
         let lanes = self.0.iter().filter(|item| !matches!(item.finished.outcome, Outcome::Retry { .. }));
-        tx.promote(queue, &lanes.map(|item| item.finished.lane.as_str()).collect()).await?;
+        lanes.for_each(|item| tx.touch(queue, item.finished.lane.clone()));
         let follow_up = self.0.iter().flat_map(|item| item.finished.follow_up.iter().cloned()).collect();
         tx.enqueue(Queue::Inbox, follow_up).await?;
         self.claim_more(tx, queue).await
@@ -51,7 +51,11 @@ impl<'a> Ended<'a> {
     async fn claim_more(&self, tx: &mut Tx, queue: Queue) -> Result<Vec<Option<Row>>, Error> {
         let limit = self.0.iter().filter(|item| item.lease.is_some()).count();
         let lease = self.0.iter().find_map(|item| item.lease).unwrap_or_default();
-        let rows = if limit > 0 { tx.claim(queue, limit, lease).await? } else { Vec::new() };
+        let mut rows = Vec::new();
+        if limit > 0 {
+            tx.promote_touched(queue).await?;
+            rows = tx.claim(queue, limit, lease).await?;
+        }
         let mut rows = rows.into_iter();
         Ok(self.0.iter().map(|item| item.lease.and_then(|_| rows.next())).collect())
     }

@@ -1,9 +1,10 @@
 //! Which event is which remote message, and how the remote side knows the conversation.
 
-use super::{Error, Store, Tx, now, people::parse, sql};
+use super::{Error, Row, Store, Tx, now, people::parse, sql};
 use crate::ids::{RemoteMessageId, RemoteUserId};
 use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 use sqlx::Row as _;
+use std::collections::HashMap;
 
 /// A Matrix event and a remote message that are the same words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +102,35 @@ impl Store {
 }
 
 impl Tx {
+    /// Puts beside each row how the network knows the conversation of its room.
+    pub(super) async fn add_threads(&mut self, rows: &mut [Row]) -> Result<(), Error> {
+        for rows in rows.chunks_mut(sql::ROWS_AT_ONCE) {
+            let list = sql::list(1, rows.len());
+            let mut query = sql::query(format!(
+                "SELECT room_id, connector, subject, root, last FROM threads WHERE room_id IN ({list})"
+            ));
+            for row in rows.iter() {
+                query = query.bind(row.room.as_ref().map(|room| room.as_str()));
+            }
+            let mut threads = HashMap::new();
+            for found in query.fetch_all(&mut self.connection).await? {
+                let thread = ThreadState {
+                    room_id: parse(&found, 0)?,
+                    connector: found.try_get(1)?,
+                    subject: found.try_get(2)?,
+                    root: RemoteMessageId::new(found.try_get::<String, _>(3)?),
+                    last: RemoteMessageId::new(found.try_get::<String, _>(4)?),
+                };
+                threads.insert((thread.room_id.clone(), thread.connector.clone()), thread);
+            }
+            for row in rows {
+                let key = row.room.clone().map(|room| (room, row.connector.clone()));
+                row.thread = key.and_then(|key| threads.get(&key).cloned());
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn insert_messages(&mut self, messages: &[&Message]) -> Result<(), Error> {
         let at = now();
         for chunk in messages.chunks(sql::ROWS_AT_ONCE) {

@@ -5,10 +5,10 @@
 //! forward, and what a crash leaves behind falls due again.
 
 use super::{Durability, Error, Message, Store, ThreadState, Tx, now, sql};
-use crate::ids::{RemoteMessageId, SourceId};
-use ruma::{OwnedRoomId, RoomId};
+use crate::ids::SourceId;
+use ruma::OwnedRoomId;
 use sqlx::{Row as _, any::AnyRow};
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Queue {
@@ -56,7 +56,8 @@ pub struct Row {
     /// This attempt's number, from 1.
     pub attempts: u32,
     pub created_at: i64,
-    /// How the network knows the conversation of the row's room, when it was claimed.
+    pub room: Option<OwnedRoomId>,
+    /// Of a delivery: how the network knows the conversation of the row's room, when it was claimed.
     pub thread: Option<ThreadState>,
 }
 
@@ -191,7 +192,7 @@ impl Store {
             .bind(&lane)
             .execute(&mut tx.connection)
             .await?;
-        tx.promote(queue, &BTreeSet::from([lane.as_str()])).await?;
+        tx.touch(queue, lane);
         tx.commit().await?;
         Ok(true)
     }
@@ -206,7 +207,7 @@ impl Store {
             .await?;
         let Some(row) = row else { return Ok(false) };
         let lane: String = row.try_get(0)?;
-        tx.promote(queue, &BTreeSet::from([lane.as_str()])).await?;
+        tx.touch(queue, lane);
         tx.commit().await?;
         Ok(true)
     }
@@ -234,7 +235,7 @@ impl Tx {
         }
         let table = queue.table();
         let created_at = now();
-        let lanes: BTreeSet<String> = rows.iter().map(|row| row.lane.clone()).collect();
+        rows.iter().for_each(|row| self.touch(queue, row.lane.clone()));
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
             let chunk: Vec<NewRow> = rows.by_ref().take(sql::ROWS_AT_ONCE).collect();
@@ -261,40 +262,34 @@ impl Tx {
             }
             insert.execute(&mut self.connection).await?;
         }
-        self.promote(queue, &lanes.iter().map(String::as_str).collect()).await
+        Ok(())
     }
 
     pub(super) async fn claim(&mut self, queue: Queue, limit: usize, lease: Duration) -> Result<Vec<Row>, Error> {
         let table = queue.table();
+        let now = now();
         let found = sql::query(format!(
-            "SELECT q.id, q.kind, q.connector, q.lane, q.source_id, q.target, q.payload, q.attempts, q.created_at,
-             t.room_id, t.subject, t.root, t.last
-             FROM {table} q LEFT JOIN threads t ON t.room_id = q.room_id AND t.connector = q.connector
-             WHERE q.ready = 1 AND q.due_at <= $1 ORDER BY q.due_at, q.id LIMIT $2"
+            "UPDATE {table} SET due_at = $1, attempts = attempts + 1, leased = 1 WHERE id IN
+             (SELECT id FROM {table} WHERE ready = 1 AND due_at <= $2 ORDER BY due_at, id LIMIT $3)
+             RETURNING id, kind, connector, lane, source_id, target, payload, attempts, created_at, room_id"
         ))
-        .bind(now())
+        .bind(now + lease.as_millis() as i64)
+        .bind(now)
         .bind(limit as i64)
         .fetch_all(&mut self.connection)
         .await?;
-        let rows = found.iter().map(read_row).collect::<Result<Vec<_>, _>>()?;
-        if !rows.is_empty() {
-            let ids = sql::list(2, rows.len());
-            let mut update = sql::query(format!(
-                "UPDATE {table} SET due_at = $1, attempts = attempts + 1, leased = 1 WHERE id IN ({ids})"
-            ))
-            .bind(now() + lease.as_millis() as i64);
-            for row in &rows {
-                update = update.bind(row.id);
-            }
-            update.execute(&mut self.connection).await?;
+        let mut rows = found.iter().map(read_row).collect::<Result<Vec<_>, _>>()?;
+        rows.sort_unstable_by_key(|row| row.id);
+        if queue == Queue::Outbox {
+            self.add_threads(&mut rows).await?;
         }
         Ok(rows)
     }
 
-    /// Marks the oldest live row of each lane as ready. Safe to repeat.
-    pub(super) async fn promote(&mut self, queue: Queue, lanes: &BTreeSet<&str>) -> Result<(), Error> {
+    /// Marks the oldest live row of each lane that was touched as ready. Safe to repeat.
+    pub(super) async fn promote_touched(&mut self, queue: Queue) -> Result<(), Error> {
         let table = queue.table();
-        let lanes: Vec<&str> = lanes.iter().copied().collect();
+        let lanes: Vec<String> = self.take_touched(queue).into_iter().collect();
         for chunk in lanes.chunks(sql::ROWS_AT_ONCE) {
             let list = sql::list(1, chunk.len());
             let mut update = sql::query(format!(
@@ -302,7 +297,7 @@ impl Tx {
                  (SELECT MIN(id) FROM {table} WHERE dead = 0 AND lane IN ({list}) GROUP BY lane)"
             ));
             for lane in chunk {
-                update = update.bind(*lane);
+                update = update.bind(lane);
             }
             if update.execute(&mut self.connection).await?.rows_affected() > 0 {
                 self.mark_grown(queue);
@@ -321,22 +316,11 @@ fn read_row(row: &AnyRow) -> Result<Row, Error> {
         source: SourceId::new(row.try_get::<String, _>(4)?),
         target: row.try_get(5)?,
         payload: row.try_get(6)?,
-        attempts: u32::try_from(row.try_get::<i64, _>(7)?).unwrap_or(u32::MAX).saturating_add(1),
+        attempts: u32::try_from(row.try_get::<i64, _>(7)?).unwrap_or(u32::MAX),
         created_at: row.try_get(8)?,
-        thread: read_thread(row)?,
+        room: row.try_get::<Option<String>, _>(9)?.and_then(|room| OwnedRoomId::try_from(room).ok()),
+        thread: None,
     })
-}
-
-fn read_thread(row: &AnyRow) -> Result<Option<ThreadState>, Error> {
-    let Some(room_id) = row.try_get::<Option<String>, _>(9)? else { return Ok(None) };
-    let room_id = RoomId::parse(room_id).map_err(|e| sqlx::Error::Decode(e.into()))?;
-    Ok(Some(ThreadState {
-        room_id,
-        connector: row.try_get(2)?,
-        subject: row.try_get(10)?,
-        root: RemoteMessageId::new(row.try_get::<String, _>(11)?),
-        last: RemoteMessageId::new(row.try_get::<String, _>(12)?),
-    }))
 }
 
 fn read_listed(row: &AnyRow) -> Result<Listed, Error> {

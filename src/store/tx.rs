@@ -2,7 +2,7 @@
 
 use super::{Error, Queue, Store};
 use sqlx::{AnyConnection, ConnectOptions, any::AnyConnectOptions};
-use std::sync::Arc;
+use std::{collections::BTreeSet, mem, sync::Arc};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// Whether a commit must survive a power cut. Every commit survives a crash of the process.
@@ -68,6 +68,8 @@ pub struct Tx {
     slot: OwnedMutexGuard<Option<Connection>>,
     durability: Durability,
     pub(super) connection: AnyConnection,
+    /// Lanes whose oldest row may be another one now, by queue.
+    touched: [BTreeSet<String>; 2],
     grew: [bool; 2],
 }
 
@@ -83,13 +85,29 @@ impl Tx {
             },
             None => Self::anew(writer, durability).await?,
         };
-        Ok(Self { store: store.clone(), slot, durability, connection: connection.inner, grew: [false; 2] })
+        Ok(Self {
+            store: store.clone(),
+            slot,
+            durability,
+            connection: connection.inner,
+            touched: Default::default(),
+            grew: [false; 2],
+        })
     }
 
     async fn anew(writer: &Writer, durability: Durability) -> Result<Connection, Error> {
         let mut connection = writer.connect().await?;
         writer.start(&mut connection, durability).await?;
         Ok(connection)
+    }
+
+    /// Notes that rows of a lane came or went; what that makes ready is found out once, before claiming or committing.
+    pub(super) fn touch(&mut self, queue: Queue, lane: String) {
+        self.touched[queue as usize].insert(lane);
+    }
+
+    pub(super) fn take_touched(&mut self, queue: Queue) -> BTreeSet<String> {
+        mem::take(&mut self.touched[queue as usize])
     }
 
     /// Notes that a queue has something new to claim once this is committed.
@@ -99,6 +117,9 @@ impl Tx {
 
     /// Makes everything durable. An `Err` means that nothing was kept, or that nobody can tell.
     pub async fn commit(mut self) -> Result<(), Error> {
+        for queue in [Queue::Outbox, Queue::Inbox] {
+            self.promote_touched(queue).await?;
+        }
         sqlx::query("COMMIT").execute(&mut self.connection).await?;
         *self.slot = Some(Connection { inner: self.connection, durability: self.durability });
         drop(self.slot);
