@@ -20,6 +20,8 @@
 //! Nobody acknowledges before the commit; no network call stands inside a database transaction; every step may run
 //! twice.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
+
 pub mod bridge;
 pub mod command;
 pub mod config;
@@ -42,6 +44,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use store::{Queue, Store};
 use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
+use yaml::environment;
 
 /// What was taken in is recognised as a repeat for this long.
 const SEEN_FOR: Duration = Duration::from_secs(30 * 86_400);
@@ -73,7 +76,7 @@ pub struct Fehmarn {
 impl Fehmarn {
     /// Reads the configuration and opens the database.
     pub async fn open(config: &Path) -> Result<Self, Error> {
-        let config = Config::open(config, connectors::KINDS, &|name| std::env::var(name).ok())?;
+        let config = Config::open(config, connectors::KINDS, &environment)?;
         let registration = Registration::open(&config.registration)?;
         let store = Store::open(config.database.expose()).await?;
         Self::assemble(config, registration, store)

@@ -7,6 +7,7 @@ use fehmarn::{
     config::Config,
     connectors::KINDS,
     store::Store,
+    yaml::environment,
 };
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
@@ -83,7 +84,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
             tracing::info!("stopped");
         }
         Command::Queue { config, action } => {
-            let config = Config::open(&config, KINDS, &|name| std::env::var(name).ok())?;
+            let config = Config::open(&config, KINDS, &environment)?;
             let store = Store::open(config.database.expose()).await?;
             print!("{}", action.run(&store).await?);
         }

@@ -20,6 +20,12 @@ pub struct Document {
 /// How environment variables are looked up; an argument, so that tests need no global state.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+/// The environment of this process.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads it")]
+pub fn environment(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
+}
+
 /// What is wrong in a configuration file.
 #[derive(Debug, thiserror::Error)]
 #[error("{}{}: {message}", .file.display(), .line.map(|line| format!(", line {line}")).unwrap_or_default())]

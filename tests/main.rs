@@ -1,6 +1,8 @@
 //! The promises of Fehmarn, tried against a real Synapse, Postfix, Dovecot and PostgreSQL. One program: each file of this
 //! folder is a module. `scripts/test` starts the servers and runs them.
 
+#![allow(clippy::disallowed_methods)]
+
 mod application_service;
 mod command_line;
 mod common;

@@ -84,7 +84,10 @@ impl Bridge {
         let (connector, remote) = self.remote_of(&join.ghost).ok_or_else(gone)?;
         self.ensure_ghost(connector, &remote, None).await?;
         let intent = self.homeserver.intent(&join.ghost);
-        intent.join(&join.room).await?;
+        match intent.join(&join.room).await {
+            Err(matrix::Error::Refused { status: 403 | 404, .. }) => return self.not_wanted(join).await,
+            result => result?,
+        }
         let state = intent.room_state(&join.room).await?;
         let backlog = intent.events_since(&join.room, join.invitation.as_str()).await?;
 
@@ -103,9 +106,15 @@ impl Bridge {
             parked.iter().filter(|event| !read_back.contains(&event.event_id)).map(|event| event.event.as_str());
         let events: Vec<&str> = backlog.iter().map(|raw| raw.json().get()).chain(later).collect();
         self.catch_up(&mut tx, join, &portal, &events).await?;
-        if !self.ghosts_in(&portal).any(|(_, membership)| membership == Membership::Invite) {
-            tx.unpark_room(&join.room).await?;
-        }
+        self.unpark_if_nobody_waits(&mut tx, &join.room, &portal).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// The invitation was taken back before the ghost came.
+    async fn not_wanted(&self, join: &Join) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        let mut portal = tx.portals(&[&*join.room]).await?.remove(&join.room).unwrap_or_default();
+        self.gone(&mut tx, &join.room, &mut portal, &join.ghost).await?;
         Ok(tx.commit().await?)
     }
 

@@ -70,8 +70,8 @@ impl Bridge {
                     Ok(())
                 }
                 (_, Change::Leave | Change::Ban) if portals.contains_key(&event.room) => {
-                    portals.entry(event.room.clone()).or_default().members.remove(user);
-                    tx.remove_member(&event.room, user).await
+                    let portal = portals.entry(event.room.clone()).or_default();
+                    self.gone(tx, &event.room, portal, user).await
                 }
                 _ => Ok(()),
             };
@@ -133,6 +133,31 @@ impl Bridge {
         };
         work.inbox.push(join.row());
         Ok(())
+    }
+
+    /// Somebody is not in the room any more; nothing is kept for a ghost that will not come.
+    pub(super) async fn gone(
+        &self,
+        tx: &mut Tx,
+        room: &RoomId,
+        portal: &mut Portal,
+        user: &UserId,
+    ) -> Result<(), Error> {
+        portal.members.remove(user);
+        tx.remove_member(room, user).await?;
+        self.unpark_if_nobody_waits(tx, room, portal).await
+    }
+
+    pub(super) async fn unpark_if_nobody_waits(
+        &self,
+        tx: &mut Tx,
+        room: &RoomId,
+        portal: &Portal,
+    ) -> Result<(), Error> {
+        if self.ghosts_in(portal).any(|(_, membership)| membership == Membership::Invite) {
+            return Ok(());
+        }
+        tx.unpark_room(room).await
     }
 
     /// Something was said in a room with ghosts.

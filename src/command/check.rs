@@ -8,6 +8,7 @@ use crate::{
     http::{self, Readiness, Site},
     matrix::Registration,
     store::Store,
+    yaml::environment,
 };
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 /// One finding for each thing that was tried, in the order in which an admin would mend them.
 pub async fn run(config: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let opened = Config::open(config, connectors::KINDS, &|name| std::env::var(name).ok());
+    let opened = Config::open(config, connectors::KINDS, &environment);
     let Some(config) = note(&mut findings, "configuration", opened, |_| format!("{}", config.display())) else {
         return findings;
     };

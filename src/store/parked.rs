@@ -1,23 +1,15 @@
 //! Events that wait before the router until something is ready for them.
 
-use super::{Error, Store, Tx};
+use super::{Error, Tx};
 use ruma::{EventId, RoomId};
 use sqlx::Row as _;
 
-/// An event as the homeserver sent it, and its place in the order of parking.
+/// An event as the homeserver sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parked {
-    pub id: i64,
     pub event_id: String,
     /// The whole event, JSON.
     pub event: String,
-}
-
-impl Store {
-    /// The events of a room that were parked after the given place, in order.
-    pub async fn parked(&self, room: &RoomId, after: i64) -> Result<Vec<Parked>, Error> {
-        Tx::read_parked(self.readers(), room, after).await
-    }
 }
 
 impl Tx {
@@ -40,28 +32,18 @@ impl Tx {
         Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
     }
 
-    /// As [`Store::parked`], inside this transaction.
+    /// The events of a room that were parked after the given place, in order.
     pub async fn parked(&mut self, room: &RoomId, after: i64) -> Result<Vec<Parked>, Error> {
-        Self::read_parked(&mut self.connection, room, after).await
+        let rows = sqlx::query("SELECT event_id, event FROM parked WHERE room_id = $1 AND id > $2 ORDER BY id")
+            .bind(room.as_str())
+            .bind(after)
+            .fetch_all(&mut self.connection)
+            .await?;
+        rows.iter().map(|row| Ok(Parked { event_id: row.try_get(0)?, event: row.try_get(1)? })).collect()
     }
 
     pub async fn unpark_room(&mut self, room: &RoomId) -> Result<(), Error> {
         sqlx::query("DELETE FROM parked WHERE room_id = $1").bind(room.as_str()).execute(&mut self.connection).await?;
         Ok(())
-    }
-
-    async fn read_parked<'c>(
-        from: impl sqlx::Executor<'c, Database = sqlx::Any>,
-        room: &RoomId,
-        after: i64,
-    ) -> Result<Vec<Parked>, Error> {
-        let rows = sqlx::query("SELECT id, event_id, event FROM parked WHERE room_id = $1 AND id > $2 ORDER BY id")
-            .bind(room.as_str())
-            .bind(after)
-            .fetch_all(from)
-            .await?;
-        rows.iter()
-            .map(|row| Ok(Parked { id: row.try_get(0)?, event_id: row.try_get(1)?, event: row.try_get(2)? }))
-            .collect()
     }
 }

