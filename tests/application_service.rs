@@ -48,7 +48,7 @@ async fn what_is_not_as_the_specification_has_it_gets_the_answer_that_it_names()
     assert_eq!(homeserver.get("/_matrix/app/v1/nothing").await, is(404, "M_UNRECOGNIZED"));
     assert_eq!(homeserver.get("/nothing").await, is(404, "M_UNRECOGNIZED"));
     assert_eq!(homeserver.get("/_matrix/app/v1/transactions/1").await, is(405, "M_UNRECOGNIZED"));
-    let large = format!(r#"{{"events":[],"x":"{}"}}"#, "x".repeat(33 << 20));
+    let large = format!(r#"{{"events":[],"x":"{}"}}"#, "x".repeat(32 << 20));
     assert_eq!(homeserver.put("5", &large).await.0, StatusCode::PAYLOAD_TOO_LARGE);
 
     let ghost = fehmarn.slot().ghost("bob@example.org");

@@ -56,7 +56,8 @@ suite! {
 async fn fresh_schema(name: &str) -> String {
     let base = crate::common::servers::postgres_url();
     sqlx::any::install_default_drivers();
-    let schema = format!("{name}_{}", now());
+    // The time first: PostgreSQL cuts names after 63 bytes.
+    let schema = format!("at_{}_{name}", now());
     let mut connection = <sqlx::AnyConnection as sqlx::Connection>::connect(&base).await.unwrap();
     let create = format!("CREATE SCHEMA {schema}");
     sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.unwrap();

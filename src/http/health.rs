@@ -24,6 +24,10 @@ impl Readiness {
     pub(super) fn homeserver_reached(&self) {
         self.pinged.store(true, Ordering::Relaxed);
     }
+
+    pub fn is_homeserver_reached(&self) -> bool {
+        self.pinged.load(Ordering::Relaxed)
+    }
 }
 
 /// The process lives.
@@ -33,7 +37,7 @@ pub(super) async fn health() -> Response {
 
 /// Messages can cross: 200 or 503, and what is missing.
 pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
-    let homeserver = site.readiness.pinged.load(Ordering::Relaxed);
+    let homeserver = site.readiness.is_homeserver_reached();
     let store = &site.bridge.store;
     let counts =
         async { Ok::<_, crate::store::Error>((store.counts(Queue::Outbox).await?, store.counts(Queue::Inbox).await?)) };

@@ -13,10 +13,9 @@ pub struct Homeserver {
 impl Homeserver {
     /// With the token that Fehmarn knows its homeserver by.
     pub fn of(slot: &Slot) -> Self {
-        let text = std::fs::read_to_string(&slot.registration).unwrap();
-        let token =
-            text.lines().find_map(|line| line.strip_prefix("hs_token: ")).expect("a registration without hs_token");
-        Self { url: slot.listen_url(), token: token.trim_matches('"').to_owned(), http: Client::new() }
+        // Each request on a connection of its own: after some answers Fehmarn closes it.
+        let http = Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        Self { url: slot.listen_url(), token: slot.registered("hs_token"), http }
     }
 
     /// Status and `errcode`.
