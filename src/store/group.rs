@@ -3,7 +3,7 @@
 use super::{Error, Row, Store, Tx, accept::Accept, finish::Finish};
 use std::{
     mem, slice,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::oneshot;
 
@@ -18,9 +18,15 @@ pub(super) type Answer = Option<Row>;
 
 type Reply = oneshot::Sender<Result<Answer, Error>>;
 
-/// Those who wait. Whoever gets the writer first commits for all of them.
+/// Those who wait, and whether somebody is writing for them.
 #[derive(Default)]
-pub(super) struct Group(Mutex<Vec<(Item, Reply)>>);
+pub(super) struct Group(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    items: Vec<(Item, Reply)>,
+    has_writer: bool,
+}
 
 /// Bounds a transaction, so that one commit does not hold up everybody else.
 const LARGEST: usize = 256;
@@ -28,27 +34,58 @@ const LARGEST: usize = 256;
 impl Group {
     /// `Ok` after the durable commit that contains the item. An item that the database refuses fails alone.
     pub(super) async fn submit(&self, store: &Store, item: Item) -> Result<Answer, Error> {
-        let (reply, mut done) = oneshot::channel();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((item, reply));
-        loop {
-            tokio::select! {
-                biased;
-                result = &mut done => return result.unwrap_or(Err(Error::Stopped)),
-                begun = store.begin() => self.commit_waiting(store, begun).await,
-            }
+        let (reply, done) = oneshot::channel();
+        let needs_writer = {
+            let mut waiting = self.waiting();
+            waiting.items.push((item, reply));
+            !mem::replace(&mut waiting.has_writer, true)
+        };
+        if needs_writer {
+            // A task of its own: whoever waits may stop waiting, and the others must not notice.
+            tokio::spawn(write_for_all(store.clone()));
         }
+        done.await.unwrap_or(Err(Error::Stopped))
     }
 
-    async fn commit_waiting(&self, store: &Store, begun: Result<Tx, Error>) {
-        let waiting = {
-            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = all.len().min(LARGEST);
-            let rest = all.split_off(count);
-            mem::replace(&mut *all, rest)
-        };
-        let (items, replies): (Vec<Item>, Vec<_>) = waiting.into_iter().unzip();
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody waits; then nobody writes any more either.
+    fn is_done(&self) -> bool {
+        let mut waiting = self.waiting();
+        waiting.has_writer = !waiting.items.is_empty();
+        !waiting.has_writer
+    }
+
+    fn next(&self) -> (Vec<Item>, Vec<Reply>) {
+        let mut waiting = self.waiting();
+        let count = waiting.items.len().min(LARGEST);
+        waiting.items.drain(..count).unzip()
+    }
+}
+
+/// However the writing task ends, the next who comes starts another.
+struct Writing<'a>(&'a Group);
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.waiting().has_writer = false;
+        }
+    }
+}
+
+/// Writes one group after the other, as long as there are any. Only one task waits for the writer on behalf of all: the
+/// lock would else go round through everybody whose work is done already.
+async fn write_for_all(store: Store) {
+    let _writing = Writing(store.group());
+    while !store.group().is_done() {
+        // Those who come while this waits for the writer are in the group as well.
+        let begun = store.begin().await;
+        let (items, replies) = store.group().next();
         let results = match begun {
-            Ok(tx) => write_group(store, tx, &items).await,
+            Ok(tx) => write_group(&store, tx, &items).await,
             Err(error) => items.iter().map(|_| Err(error.clone())).collect(),
         };
         for (reply, result) in replies.into_iter().zip(results) {

@@ -125,6 +125,10 @@ impl Store {
         &self.0.readers
     }
 
+    fn group(&self) -> &Group {
+        &self.0.group
+    }
+
     /// Starts a write transaction; waits for the one before it. Dropping it undoes it.
     pub async fn begin(&self) -> Result<Tx, Error> {
         Tx::begin(self, Durability::Full).await
