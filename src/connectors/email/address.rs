@@ -99,7 +99,7 @@ fn bare(text: &str) -> Option<String> {
     if text.len() > 2048 {
         return None;
     }
-    let around = |c: char| c.is_whitespace() || super::clean::is_unseen(c);
+    let around = |c: char| c.is_whitespace() || super::text::clean::is_unseen(c);
     let text = text.trim_matches(around).trim_end_matches(['.', ',', ';']);
     let text = match text.strip_suffix('>') {
         Some(inner) => inner.rsplit_once('<')?.1,

@@ -1,6 +1,6 @@
 //! What must be known of a mail before it is accepted: for whom it is, and whether it came before.
 
-use super::{address::Identity, headers::Headers};
+use super::{address::Identity, mime::headers::Headers};
 use crate::{
     ids::{LocalUser, SourceId},
     message::RawArrival,

@@ -1,36 +1,29 @@
 //! E-mail: SMTP out, LMTP and IMAP in.
 //!
-//! | file | what |
+//! | folder or file | what |
 //! |---|---|
 //! | `config` | the section of the configuration |
-//! | `address`, `compose`, `parse`, `report`, `arrival` | pure: mail to and from the bridge's words |
+//! | `address`, `text` | pure: addresses, and words in the forms of mail |
+//! | `compose` | pure: a delivery becomes a mail |
+//! | `mime`, `parse`, `quote`, `report`, `arrival` | pure: a mail becomes an arrival or a receipt |
 //! | `smtp`, `lmtp`, `imap`, `tls` | the sockets |
 //! | `door` | what the listening half needs of the bridge |
 
 mod address;
 mod arrival;
-mod attachment;
-mod body;
-mod charset;
-mod clean;
 mod compose;
 mod config;
 mod door;
 #[cfg(test)]
 mod fixture;
-mod flowed;
-mod headers;
-mod html;
 mod imap;
 mod lmtp;
 mod mime;
-mod parameters;
 mod parse;
 mod quote;
-mod quote_html;
 mod report;
 mod smtp;
-mod subject;
+mod text;
 mod tls;
 
 use crate::{

@@ -1,6 +1,8 @@
 //! Where in a plain text the words of the sender end and what they answer begins.
 
-use super::clean;
+pub(super) mod html;
+
+use super::text::clean;
 
 /// What was taken away from a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The header of a mail or of a part of one.
 
-use super::{address, clean, parameters};
+use super::parameters;
+use crate::connectors::email::{address, text::clean};
 use crate::ids::{RemoteMessageId, RemoteUserId};
 use mail_parser::{Address, ContentType, HeaderName, HeaderValue, Message, MessageParser, MimeHeaders};
 

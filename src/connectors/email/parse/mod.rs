@@ -1,9 +1,12 @@
 //! What a mail says: conversion only, no socket and no clock.
 
+pub(super) mod attachment;
+mod body;
+
 use super::{
-    attachment, body,
     mime::{self, Part},
-    report, subject,
+    report,
+    text::subject,
 };
 use crate::{
     failure::{Failure, Reason},
@@ -139,5 +142,4 @@ fn is_noise(media_type: &str, around: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "parse_tests.rs"]
 mod tests;

@@ -1,9 +1,12 @@
 //! Reports of mail servers on what became of a mail of ours (RFC 3464, RFC 6522).
 
 use super::{
-    address, clean,
-    headers::{self, Headers},
-    mime::Part,
+    address,
+    mime::{
+        Part,
+        headers::{self, Headers},
+    },
+    text::clean,
 };
 use crate::{
     failure::Reason,

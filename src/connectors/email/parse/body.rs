@@ -1,12 +1,13 @@
 //! The words of a mail, put together from its parts.
 
-use super::{
-    clean, flowed, html,
-    mime::Part,
-    quote::{self, Taken},
-    quote_html,
+use crate::{
+    connectors::email::{
+        mime::Part,
+        quote::{self, Taken},
+        text::{clean, flowed, html},
+    },
+    message::Body,
 };
-use crate::message::Body;
 
 /// HTML longer than this, in bytes, is not passed on: nobody formats that much by hand, and the text says the same.
 const HTML: usize = 512 * 1024;
@@ -65,7 +66,7 @@ impl Piece {
                 Self { text: Some(text), html }
             }
             (None, Some(html)) => {
-                let html = quote_html::cut(&html).map_or(html.clone(), str::to_owned);
+                let html = quote::html::cut(&html).map_or(html.clone(), str::to_owned);
                 let (text, taken) = quote::cut(&html::to_text(&html));
                 // A quote that only its words show.
                 let is_whole = taken != Taken::Quote && !quote::ends_in_attribution(&text);
@@ -78,7 +79,7 @@ impl Piece {
 
 /// The HTML without what was taken from the text; `None` if it would show more than the text.
 fn cut_alike(html: String, taken: Taken) -> Option<String> {
-    match quote_html::cut(&html) {
+    match quote::html::cut(&html) {
         Some(kept) if !quote::ends_in_attribution(&html::to_text(kept)) => Some(kept.to_owned()),
         // A signature without a mark does no harm.
         None if taken == Taken::Signature => Some(html),

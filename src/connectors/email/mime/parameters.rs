@@ -1,7 +1,8 @@
 //! Parameters that are continued over several pieces (RFC 2231 section 3), put together before they are decoded.
 //! `mail-parser` decodes each piece alone, so a character in two pieces, or an old character set, would be lost.
 
-use super::{address::unhex, charset};
+use super::charset;
+use crate::connectors::email::address::unhex;
 
 /// The most pieces of one value that are put together.
 const PIECES: usize = 100;

@@ -3,8 +3,8 @@
 
 use super::{
     address::{self, Identity},
-    attachment::is_media_type,
-    clean, flowed, subject,
+    parse::attachment::is_media_type,
+    text::{clean, flowed, subject},
 };
 use crate::{
     failure::{Failure, Reason},
@@ -189,5 +189,4 @@ fn encoded_words(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "compose_tests.rs"]
 mod tests;

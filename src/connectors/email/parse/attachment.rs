@@ -1,6 +1,9 @@
 //! Files in a mail.
 
-use super::{clean, headers::Headers, mime::Part};
+use crate::connectors::email::{
+    mime::{Part, headers::Headers},
+    text::clean,
+};
 use crate::message::Attachment;
 use bytes::Bytes;
 

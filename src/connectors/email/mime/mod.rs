@@ -2,7 +2,11 @@
 //!
 //! Its own walk through the parts follows any depth that a mail asks for and so can be made to run out of stack.
 
-use super::{charset, headers::Headers};
+pub(super) mod charset;
+pub(super) mod headers;
+mod parameters;
+
+use headers::Headers;
 use mail_parser::decoders::base64::base64_decode;
 use std::borrow::Cow;
 

@@ -156,9 +156,10 @@ fn element_end(html: &str, tag: &Tag<'_>) -> usize {
 }
 
 fn has_words(html: &str) -> bool {
-    words(html)
-        .chars()
-        .any(|c| c.is_alphanumeric() || (!c.is_ascii() && !c.is_whitespace() && !super::clean::is_unseen(c)))
+    words(html).chars().any(|c| {
+        c.is_alphanumeric()
+            || (!c.is_ascii() && !c.is_whitespace() && !crate::connectors::email::text::clean::is_unseen(c))
+    })
 }
 
 /// What stands between the tags, without style sheets and character references.
