@@ -3,12 +3,12 @@
 use crate::{
     failure::Failure,
     ids::{LocalUser, RemoteUserId},
-    message::{Delivery, Inbound, RawArrival, Sent},
+    message::{Body, Delivery, Inbound, Instructions, RawArrival, Sent},
     store::Store,
     yaml::{self, Document},
 };
 use async_trait::async_trait;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 pub use crate::store::Cursor;
@@ -31,8 +31,13 @@ pub trait Connector: Send + Sync + 'static {
     /// made from [`Delivery::id`].
     async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure>;
 
-    /// Understands what [`run`](Self::run) accepted. Pure: no socket, no clock.
-    fn read(&self, raw: &RawArrival) -> Result<Inbound, Failure>;
+    /// Takes what a writer says about a message out of its first lines (`Subject: ...`). No I/O.
+    fn instructions(&self, _body: &mut Body) -> Instructions {
+        Instructions::default()
+    }
+
+    /// Understands what [`run`](Self::run) accepted. May ask the network who the sender is. `attempt`: from 1.
+    async fn read(&self, raw: &RawArrival, attempt: u32) -> Result<Inbound, Failure>;
 
     /// Tries everything that `run` and `send` will need; one finding each.
     async fn check(&self) -> Vec<Finding>;
@@ -45,6 +50,15 @@ pub struct Capabilities {
     pub attachment_bytes: u64,
     /// How many deliveries may be under way at once.
     pub concurrency: usize,
+    /// How long a message waits before it is sent. Meanwhile an edit changes it, a deletion cancels it, and quick lines
+    /// of one writer become one message.
+    pub hold: Duration,
+    /// Whether a message that was sent can be replaced; else a correction follows it.
+    pub edits: bool,
+    /// Whether a message that was sent can be taken back.
+    pub deletes: bool,
+    /// Whether everybody's program shows reactions; else only those of whom an arrival said so.
+    pub reactions: bool,
 }
 
 /// One line of `fehmarn check`.

@@ -14,7 +14,16 @@ pub struct Delivery {
     pub to: RemoteUserId,
     /// Everyone on this network who gets the message, `to` included: they see each other.
     pub audience: Vec<RemoteUserId>,
+    /// People whom the writer wants to have a copy of this one message; `to` may be one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<RemoteUserId>,
     pub thread: Thread,
+    /// What the message answers, should the writer have picked something; `thread.parent` names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<Quote>,
+    /// The message is nothing but a reaction to `thread.parent`: an emoji. `body` says the same in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reaction: Option<String>,
     pub body: Body,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,
@@ -39,6 +48,23 @@ pub struct Thread {
     pub root: Option<RemoteMessageId>,
     /// The message right before this one, from either side.
     pub parent: Option<RemoteMessageId>,
+}
+
+/// The beginning of somebody's words, to show what is meant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quote {
+    /// The name that people see.
+    pub author: String,
+    /// One or a few lines of plain text.
+    pub text: String,
+}
+
+/// What a writer says about a message in its first lines, for networks that know such things.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Instructions {
+    pub subject: Option<String>,
+    /// See [`Delivery::copies`].
+    pub copies: Vec<RemoteUserId>,
 }
 
 /// Words, in one or two forms that say the same.
@@ -98,13 +124,36 @@ pub struct Arrival {
     pub from: RemoteUserId,
     /// What the sender calls themself. Not verified.
     pub from_name: Option<String>,
+    /// Whether the network, or a check of our own, vouches for `from`. Who is not verified has a `from` of their own.
+    pub verified: bool,
+    /// For whom this arrival was taken in.
     pub to: LocalUser,
-    /// Messages that this one answers, the nearest first.
+    /// The members of staff to whom it is openly addressed; without `to` if that is a blind copy.
+    pub staff: Vec<LocalUser>,
+    /// The other people outside to whom it is openly addressed. The network has served them.
+    pub others: Vec<RemoteUserId>,
+    /// Messages that this one answers, the surest first.
     pub answers: Vec<RemoteMessageId>,
+    /// A machine's words: an absence notice, a newsletter. Shown, never answered.
+    pub automatic: bool,
+    /// Nothing but a reaction to the first of `answers`: an emoji. `body` says the same in words.
+    pub reaction: Option<String>,
+    /// Whether the sender's program is known to show reactions.
+    pub shows_reactions: bool,
     /// What it is about, without any "Re:".
     pub subject: Option<String>,
     pub body: Body,
     pub attachments: Vec<Attachment>,
+    /// The whole message as it came, should `body` leave something out.
+    pub original: Option<Original>,
+}
+
+/// The whole of a message, and how people get at it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Original {
+    pub file: Attachment,
+    /// Posted behind the message at once; else only when somebody asks for it.
+    pub at_once: bool,
 }
 
 /// What the network said later of a delivery.
@@ -120,7 +169,13 @@ pub struct Receipt {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReceiptState {
+    /// Handed on to a server that will say no more.
+    Relayed,
     Delivered,
+    /// Shown to the recipient.
+    Read,
     Delayed,
     Failed(crate::failure::Reason),
+    /// The recipient calls the message unwanted.
+    Complaint,
 }

@@ -32,7 +32,7 @@ impl Bridge {
             to: LocalUser::new(row.target.as_str()),
             raw: row.payload.clone().into(),
         };
-        match connector.read(&raw)? {
+        match connector.read(&raw, row.attempts).await? {
             Inbound::Message(arrival) => self.deliver_arrival(row, &arrival).await,
             Inbound::Receipt(receipt) => self.take_receipt(row, &receipt).await,
         }

@@ -20,7 +20,9 @@ impl Bridge {
             found = true;
             let recipient = message.remote_user.as_str();
             let (state, text) = match receipt.state {
+                ReceiptState::Relayed | ReceiptState::Complaint => (message.state, None),
                 ReceiptState::Delivered => (MessageState::Delivered, None),
+                ReceiptState::Read => (MessageState::Read, None),
                 ReceiptState::Delayed => (message.state, Some(Text::DeliveryDelayed { recipient })),
                 ReceiptState::Failed(reason) => {
                     (MessageState::Failed, Some(Text::DeliveryReturned { recipient, reason }))

@@ -25,6 +25,8 @@ pub enum MessageState {
     /// Accepted by the remote side.
     Sent,
     Delivered,
+    /// Shown to the recipient.
+    Read,
     /// Accepted first, and given back later.
     Failed,
 }
@@ -35,12 +37,13 @@ impl MessageState {
             Self::Received => "received",
             Self::Sent => "sent",
             Self::Delivered => "delivered",
+            Self::Read => "read",
             Self::Failed => "failed",
         }
     }
 
     fn parse(text: &str) -> Self {
-        [Self::Received, Self::Delivered, Self::Failed]
+        [Self::Received, Self::Delivered, Self::Read, Self::Failed]
             .into_iter()
             .find(|state| state.as_str() == text)
             .unwrap_or(Self::Sent)

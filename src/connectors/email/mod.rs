@@ -36,7 +36,7 @@ use crate::{
 use address::Identity;
 use async_trait::async_trait;
 use config::Config;
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 pub const KIND: Kind = Kind { name: "email", build };
@@ -52,13 +52,14 @@ struct Email {
     connections: usize,
     lmtp: Option<SocketAddr>,
     imap: Option<Arc<imap::Account>>,
+    hold: Duration,
     max_size: u64,
 }
 
 fn build(document: &Document, env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error> {
-    let Config { identity, smtp, connections, lmtp, imap, max_size } = Config::read(document, env)?;
+    let Config { identity, smtp, connections, lmtp, imap, hold, max_size } = Config::read(document, env)?;
     let (smtp, imap) = (smtp::Pool::new(smtp, connections), imap.map(Arc::new));
-    Ok(Arc::new(Email { identity: Arc::new(identity), smtp, connections, lmtp, imap, max_size }))
+    Ok(Arc::new(Email { identity: Arc::new(identity), smtp, connections, lmtp, imap, hold, max_size }))
 }
 
 #[async_trait]
@@ -66,7 +67,14 @@ impl Connector for Email {
     fn capabilities(&self) -> Capabilities {
         // Base64 in lines of 76 characters: 57 bytes become 78 (RFC 2045 section 6.8).
         let attachment_bytes = (self.max_size / 78 * 57).saturating_sub(REST_OF_MAIL);
-        Capabilities { attachment_bytes, concurrency: self.connections }
+        Capabilities {
+            attachment_bytes,
+            concurrency: self.connections,
+            hold: self.hold,
+            edits: false,
+            deletes: false,
+            reactions: false,
+        }
     }
 
     fn parse_address(&self, text: &str) -> Option<RemoteUserId> {
@@ -101,7 +109,7 @@ impl Connector for Email {
         Ok(Sent { message: mail.message, subject: Some(mail.topic) })
     }
 
-    fn read(&self, raw: &RawArrival) -> Result<Inbound, Failure> {
+    async fn read(&self, raw: &RawArrival, _attempt: u32) -> Result<Inbound, Failure> {
         parse::read(raw, self.max_size + TRACE_HEADERS)
     }
 

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::yaml::{self, Document, Secret, SecretSource};
 use serde::Deserialize;
-use std::{net::SocketAddr, path::PathBuf};
-use units::{Poll, Size};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use units::{Size, Span};
 
 const SECTION: &str = "connectors.email";
 
@@ -29,6 +29,9 @@ struct Section {
     /// The largest mail, in and out.
     #[serde(default)]
     max_size: Size,
+    /// How long a mail waits for further lines, edits and deletions before it is sent.
+    #[serde(default = "hold")]
+    hold: Span<0, 600>,
 }
 
 /// The mail server that takes what we send.
@@ -72,8 +75,19 @@ struct ImapSection {
     ca_file: Option<PathBuf>,
     #[serde(default = "inbox")]
     mailbox: String,
-    #[serde(default)]
+    #[serde(default = "poll")]
     poll: Poll,
+}
+
+/// A connection that says nothing for 10 minutes is forgotten by many a router on the way.
+type Poll = Span<5, 540>;
+
+fn poll() -> Poll {
+    Span(Duration::from_secs(60))
+}
+
+fn hold() -> Span<0, 600> {
+    Span(Duration::from_secs(10))
 }
 
 fn from_template() -> String {
@@ -103,6 +117,7 @@ pub struct Config {
     pub connections: usize,
     pub lmtp: Option<SocketAddr>,
     pub imap: Option<imap::Account>,
+    pub hold: Duration,
     /// In bytes.
     pub max_size: u64,
 }
@@ -111,7 +126,7 @@ impl Config {
     /// Reads `connectors.email`, the files that it names, and the secrets.
     pub fn read(document: &Document, env: yaml::Env<'_>) -> Result<Self, yaml::Error> {
         let section: Section = document.section(&["connectors", "email"])?;
-        let Section { domain, from, smtp, lmtp, imap, max_size: Size(max_size) } = section;
+        let Section { domain, from, smtp, lmtp, imap, max_size: Size(max_size), hold: Span(hold) } = section;
         let from = from.replace("{domain}", &domain);
         let identity = Identity::new(&domain, &from).map_err(|e| document.error(SECTION, e))?;
         if lmtp.is_none() && imap.is_none() {
@@ -128,6 +143,7 @@ impl Config {
             connections,
             lmtp: lmtp.map(|lmtp| lmtp.listen),
             imap: imap.map(|imap| source.imap(imap, max_size)).transpose()?,
+            hold,
             max_size,
         })
     }
@@ -246,9 +262,12 @@ mod tests {
             (format!("{smtp}, prot: 25 {good}"), vec!["line 4", "`prot`", "known are", "`port`"]),
             (format!("{smtp} {good}\nmax_size: large"), vec!["max_size", "write 25MB"]),
             (format!("{smtp} {good}\nmax_size: 5"), vec!["max_size", "between 100kB and 1GB"]),
-            (format!("{smtp} {good}\nhold: 10s"), vec!["`hold`", "known are"]),
+            (format!("{smtp} {good}\nholt: 10s"), vec!["`holt`", "known are", "`hold`"]),
             (format!("{smtp} }}\nlmtp: {{ listen: 'localhost' }}"), vec!["lmtp.listen", "address"]),
-            (format!("{smtp} }}\nimap: {{ host: h, username: u, poll: 1s }}"), vec!["imap.poll", "between 5s and 9m"]),
+            (
+                format!("{smtp} }}\nimap: {{ host: h, username: u, poll: 1s }}"),
+                vec!["imap.poll", "between 5s and 540s"],
+            ),
             (format!("{smtp}, tls: ssl {good}"), vec!["tls"]),
             (smtp.replace("none", "ssl") + good, vec!["smtp.tls", "`ssl`", "`starttls`"]),
             ("smtp: { host: h }".into(), vec!["domain"]),

@@ -38,21 +38,13 @@ impl FromStr for Size {
     }
 }
 
-/// A time between two looks, written as `60s` or `5m`.
-pub struct Poll(pub Duration);
+/// A time between `LEAST` and `MOST` seconds, written as `10s` or `5m`.
+pub struct Span<const LEAST: u64, const MOST: u64>(pub Duration);
 
-impl Default for Poll {
-    fn default() -> Self {
-        Self(Duration::from_secs(60))
-    }
-}
-
-impl FromStr for Poll {
+impl<const LEAST: u64, const MOST: u64> FromStr for Span<LEAST, MOST> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // A connection that says nothing for 10 minutes is forgotten by many a router on the way.
-        const BOUNDS: std::ops::RangeInclusive<u64> = 5..=540;
         let (number, unit) = split_unit(text);
         let factor = match unit {
             "" | "s" => Some(1),
@@ -62,8 +54,8 @@ impl FromStr for Poll {
         let seconds =
             number.parse().ok().zip(factor).and_then(|(number, factor): (u64, u64)| number.checked_mul(factor));
         match seconds {
-            Some(seconds) if BOUNDS.contains(&seconds) => Ok(Self(Duration::from_secs(seconds))),
-            Some(_) => Err(format!("{text:?} is not between 5s and 9m")),
+            Some(seconds) if (LEAST..=MOST).contains(&seconds) => Ok(Self(Duration::from_secs(seconds))),
+            Some(_) => Err(format!("{text:?} is not between {LEAST}s and {MOST}s")),
             None => Err(format!("{text:?} is not a time; write 60s")),
         }
     }
@@ -96,7 +88,7 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
-impl<'de> Deserialize<'de> for Poll {
+impl<'de, const LEAST: u64, const MOST: u64> Deserialize<'de> for Span<LEAST, MOST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(Scalar(std::marker::PhantomData))
     }

@@ -40,11 +40,18 @@ pub fn read(raw: &RawArrival, max_size: u64) -> Result<Inbound, Failure> {
         message: mail.headers.message_id().unwrap_or_else(|| made_id(raw)),
         from,
         from_name,
+        verified: true,
         to: raw.to.clone(),
+        staff: Vec::new(),
+        others: Vec::new(),
         answers: mail.headers.answers(),
+        automatic: false,
+        reaction: None,
+        shows_reactions: false,
         subject: subject::bare(mail.headers.subject()),
         body,
         attachments,
+        original: None,
     })))
 }
 
