@@ -8,6 +8,7 @@ mod command_line;
 mod common;
 mod crossing;
 mod faults;
+mod golden;
 mod imap;
 mod kill;
 mod layers;
