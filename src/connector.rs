@@ -23,6 +23,11 @@ pub trait Connector: Send + Sync + 'static {
     /// this network. No I/O.
     fn parse_address(&self, text: &str) -> Option<RemoteUserId>;
 
+    /// A remote user as people outside the bridge know them.
+    fn shown(&self, user: &RemoteUserId) -> String {
+        user.to_string()
+    }
+
     /// Listens until `stop`, reconnecting by itself. Acknowledges an arrival to the remote only after
     /// [`Inbox::accept`] is `Ok`. An `Err` ends Fehmarn: it is for what an admin must mend (a port that is taken).
     async fn run(&self, inbox: Inbox, stop: CancellationToken) -> Result<(), Failure>;

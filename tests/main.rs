@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod application_service;
+mod arrivals;
 mod command_line;
 mod common;
 mod crossing;

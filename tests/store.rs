@@ -329,16 +329,21 @@ mod cases {
         tx.commit().await.unwrap();
         let places =
             async |answers: &[RemoteMessageId], ghost| store.places("email", answers, anna, ghost).await.unwrap();
-        assert_eq!(store.room_of_two(anna, bob).await.unwrap().as_deref(), Some(room));
+        let room_of = async |members: &[&ruma::UserId]| store.room_of(members, bob).await.unwrap();
+        assert_eq!(room_of(&[anna, bob]).await.as_deref(), Some(room));
+        let eve = user_id!("@_email_eve:x");
+        assert_eq!((room_of(&[bob]).await, room_of(&[anna, bob, eve]).await), (None, None), "just these people");
         assert_eq!(places(&answers, bob).await, Places::default());
 
         add(&store, &[("a", "a1")]).await;
         let a1 = claim(&store, 1).await.remove(0);
         end(&store, &a1, Outcome::Done { messages: vec![message(event_id!("$e1"), "m1@x")], thread: None }).await;
-        assert_eq!(places(&answers, bob).await.thread.as_deref(), Some(room));
+        let known = places(&answers, bob).await.known.remove(0);
+        assert_eq!((known.room.as_ref(), known.event.as_str(), known.message.as_str()), (room, "$e1", "m1@x"));
+        assert!(known.ghost_is_in && known.staff_is_in);
         assert_eq!(places(&[], bob).await, Places::default());
-        let eve = places(&answers, user_id!("@_email_eve:x")).await;
-        assert_eq!(eve, Places::default(), "who is not in the room does not get in by naming its thread");
+        let known = places(&answers, eve).await.known.remove(0);
+        assert!(!known.ghost_is_in, "who is not in the room does not get in by naming its thread");
 
         let newer = room_id!("!newer:x");
         let mut tx = store.begin().await.unwrap();
@@ -346,7 +351,7 @@ mod cases {
         tx.remove_member(room, anna).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(places(&answers, bob).await.direct, Some((room.to_owned(), None)));
-        assert_eq!(store.room_of_two(anna, bob).await.unwrap(), None);
+        assert_eq!(room_of(&[anna, bob]).await, None);
         tokio::time::sleep(Duration::from_millis(2)).await;
         let mut tx = store.begin().await.unwrap();
         tx.open_portal(newer).await.unwrap();

@@ -1,100 +1,188 @@
 //! Remote to Matrix: a message from outside becomes events in a room.
 
-use super::{Bridge, Text, notice::txn_id, worker::Done};
+use super::{Bridge, Text, original, portal::Place, worker::Done};
 use crate::{
     failure::{Failure, Reason},
-    matrix::{self, format},
+    matrix::{
+        self, format,
+        incoming::{self, Incoming, Kept},
+    },
     message::{Arrival, Attachment},
-    store::{Message, MessageState, NewRow, Row, ThreadState},
+    store::{Message, MessageState, NewRow, Queue, Row, ThreadState},
 };
-use ruma::{OwnedEventId, RoomId, UserId};
+use ruma::{
+    OwnedEventId, UserId,
+    events::{reaction::ReactionEventContent, relation::Annotation},
+};
+
+/// An arrival on its way into its room.
+struct Posting<'a> {
+    bridge: &'a Bridge,
+    row: &'a Row,
+    arrival: &'a Arrival,
+    ghost: &'a UserId,
+    place: &'a Place,
+    events: Vec<OwnedEventId>,
+    notices: Vec<NewRow>,
+}
 
 impl Bridge {
     pub(super) async fn deliver_arrival(&self, row: &Row, arrival: &Arrival) -> Result<Done, Failure> {
         let nobody = || Failure::permanent(Reason::UnknownRecipient, "the addressed member of staff cannot exist");
         let staff = self.staff_id(&arrival.to).ok_or_else(nobody)?;
-        let ghost = self.ensure_ghost(&row.connector, &arrival.from, arrival.from_name.as_deref()).await?;
-        let room = self.room_for(&row.connector, arrival, &staff, &ghost, row.attempts > 1).await?;
-        let (events, follow_up) = self.post(row, arrival, &room, &ghost).await?;
+        let name = self.shown_name(&row.connector, arrival)?;
+        let ghost = self.ensure_ghost(&row.connector, &arrival.from, name.as_deref()).await?;
+        let again = row.attempts > 1;
+        let Some(place) = self.place_for(&row.connector, arrival, &staff, &ghost, again).await? else {
+            return Ok(Done::default());
+        };
+        let mut posting = Posting {
+            bridge: self,
+            row,
+            arrival,
+            ghost: &ghost,
+            place: &place,
+            events: Vec::new(),
+            notices: Vec::new(),
+        };
+        posting.post().await?;
+        Ok(posting.done())
+    }
+
+    /// What the sender is called; who could not be verified is called so.
+    fn shown_name(&self, connector: &str, arrival: &Arrival) -> Result<Option<String>, Failure> {
+        if arrival.verified {
+            return Ok(arrival.from_name.clone());
+        }
+        let address = self.connector(connector)?.shown(&arrival.from);
+        let name = arrival.from_name.as_deref().unwrap_or(&address);
+        Ok(Some(self.language.say(&Text::UnverifiedName { name })))
+    }
+}
+
+impl Posting<'_> {
+    /// Sends the words and then the files. Each has its own transaction id, so that an attempt after a crash goes on
+    /// where the one before stopped.
+    async fn post(&mut self) -> Result<(), Failure> {
+        if let (Some(key), Some(answered)) = (&self.arrival.reaction, &self.place.answered) {
+            let content = ReactionEventContent::new(Annotation::new(answered.clone(), key.clone()));
+            return self.send(0, Incoming::Reaction(content)).await;
+        }
+        let (mut words, overflow) = format::incoming(&self.arrival.body);
+        if self.arrival.automatic {
+            words = incoming::automatic(words, &self.bridge.language.say(&Text::Automatic));
+        }
+        if !self.arrival.body.text.is_empty() || self.arrival.attachments.is_empty() {
+            let words = incoming::answering(words, self.place.answered.as_ref());
+            let on_demand = self.upload_original().await?;
+            self.send(0, Incoming::Message(Box::new(words), on_demand)).await?;
+        }
+        let original = self.arrival.original.as_ref().filter(|original| original.at_once);
+        let files = overflow.iter().chain(&self.arrival.attachments).chain(original.map(|original| &original.file));
+        for (n, file) in files.enumerate() {
+            if let Some(uri) = self.upload(n + 1, file).await? {
+                self.send(n + 1, Incoming::Message(Box::new(format::incoming_file(file, uri)), None)).await?;
+            }
+        }
+        self.explain().await
+    }
+
+    async fn upload_original(&mut self) -> Result<Option<Kept>, Failure> {
+        let Some(original) = self.arrival.original.as_ref().filter(|original| !original.at_once) else {
+            return Ok(None);
+        };
+        let uri = self.upload(0, &original.file).await?;
+        Ok(uri.map(|uri| Kept::new(&original.file, uri)))
+    }
+
+    /// `None`: the homeserver takes no file of this size, and staff are told.
+    async fn upload(&mut self, n: usize, file: &Attachment) -> Result<Option<ruma::OwnedMxcUri>, Failure> {
+        match self.bridge.homeserver.intent(self.ghost).upload(&file.name, &file.media_type, &file.bytes).await {
+            Ok(uri) => Ok(Some(uri)),
+            Err(matrix::Error::Refused { status: 413, .. }) => {
+                let source = format!("{} {n}", self.row.source);
+                self.notices.push(self.notice(source, &Text::FileTooLarge { name: &file.name }));
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn send(&mut self, n: usize, content: Incoming) -> Result<(), Failure> {
+        let txn = super::notice::txn_id(&self.row.source, self.ghost, n);
+        let intent = self.bridge.homeserver.intent(self.ghost);
+        match intent.send_incoming(&self.place.room, &txn, &content).await {
+            Ok(event) => {
+                self.events.push(event);
+                Ok(())
+            }
+            // The ghost was sent away and nobody told us: next time the arrival finds another room.
+            Err(error @ matrix::Error::Refused { status: 403, .. }) => {
+                let mut tx = self.bridge.store.begin().await?;
+                tx.remove_member(&self.place.room, self.ghost).await?;
+                tx.commit().await?;
+                Err(Failure::transient(Reason::Refused, error))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What staff should know of the message.
+    async fn explain(&mut self) -> Result<(), Failure> {
+        let Place { room, meant_for, .. } = self.place;
+        if let Some(person) = meant_for {
+            let source = format!("meant for {}", self.row.source);
+            let person = self.bridge.connector(&self.row.connector)?.shown(person);
+            self.notices.push(self.notice(source, &Text::AnswersForSomebodyElse { person: &person }));
+        }
+        if !self.arrival.verified {
+            self.say_once(format!("unverified {room} {}", self.ghost), &Text::UnverifiedSender).await?;
+        }
+        if self.arrival.original.as_ref().is_some_and(|original| !original.at_once) {
+            self.say_once(format!("original {room}"), &Text::OriginalOnDemand { key: original::KEY }).await?;
+        }
+        Ok(())
+    }
+
+    /// What staff need to be told once in a room.
+    async fn say_once(&self, once: String, text: &Text<'_>) -> Result<(), Failure> {
+        let store = &self.bridge.store;
+        if store.was_seen(&once).await? {
+            return Ok(());
+        }
+        let mut tx = store.begin().await?;
+        let row = self.bridge.notice_once(&mut tx, once, &self.place.room, self.ghost, text).await?;
+        tx.enqueue(Queue::Inbox, row.into_iter().collect()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    fn notice(&self, source: String, text: &Text<'_>) -> NewRow {
+        let (room, about) = (self.place.room.clone(), self.events.first().cloned());
+        self.bridge.notice(source, room, self.ghost.to_owned(), about, text)
+    }
+
+    fn done(self) -> Done {
+        let Self { row, arrival, place, .. } = self;
         let message = |event_id: OwnedEventId| Message {
             event_id,
-            room_id: room.clone(),
+            room_id: place.room.clone(),
             connector: row.connector.clone(),
             remote_user: arrival.from.clone(),
             remote_message: arrival.message.clone(),
             state: MessageState::Received,
         };
         let thread = ThreadState {
-            room_id: room.clone(),
+            room_id: place.room.clone(),
             connector: row.connector.clone(),
             subject: arrival.subject.clone(),
             root: arrival.answers.last().unwrap_or(&arrival.message).clone(),
             last: arrival.message.clone(),
         };
-        Ok(Done { messages: events.into_iter().map(message).collect(), thread: Some(thread), follow_up })
-    }
-
-    /// Sends the words and then the files. Each has its own transaction id, so that an attempt after a crash goes on
-    /// where the one before stopped.
-    async fn post(
-        &self,
-        row: &Row,
-        arrival: &Arrival,
-        room: &RoomId,
-        ghost: &UserId,
-    ) -> Result<(Vec<OwnedEventId>, Vec<NewRow>), Failure> {
-        let mut events = Vec::new();
-        let mut notices = Vec::new();
-        let (words, overflow) = format::incoming(&arrival.body);
-        if !arrival.body.text.is_empty() || arrival.attachments.is_empty() {
-            events.push(self.send(row, room, ghost, 0, &words).await?);
+        Done {
+            messages: self.events.into_iter().map(message).collect(),
+            // What nobody answers is nothing to go on from.
+            thread: (!arrival.automatic && arrival.reaction.is_none()).then_some(thread),
+            follow_up: self.notices,
         }
-        for (n, file) in overflow.iter().chain(&arrival.attachments).enumerate() {
-            match self.homeserver.intent(ghost).upload(&file.name, &file.media_type, &file.bytes).await {
-                Ok(uri) => {
-                    let content = format::incoming_file(file, uri);
-                    events.push(self.send(row, room, ghost, n + 1, &content).await?);
-                }
-                Err(matrix::Error::Refused { status: 413, .. }) => {
-                    notices.push(self.too_large(row, room, ghost, n + 1, events.first(), file));
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok((events, notices))
-    }
-
-    async fn send(
-        &self,
-        row: &Row,
-        room: &RoomId,
-        ghost: &UserId,
-        n: usize,
-        content: &ruma::events::room::message::RoomMessageEventContent,
-    ) -> Result<OwnedEventId, Failure> {
-        let txn = txn_id(&row.source, ghost, n);
-        match self.homeserver.intent(ghost).send_message(room, &txn, content).await {
-            // The ghost was sent away and nobody told us: next time the arrival finds another room.
-            Err(error @ matrix::Error::Refused { status: 403, .. }) => {
-                let mut tx = self.store.begin().await?;
-                tx.remove_member(room, ghost).await?;
-                tx.commit().await?;
-                Err(Failure::transient(Reason::Refused, error))
-            }
-            result => Ok(result?),
-        }
-    }
-
-    fn too_large(
-        &self,
-        row: &Row,
-        room: &RoomId,
-        ghost: &UserId,
-        n: usize,
-        about: Option<&OwnedEventId>,
-        file: &Attachment,
-    ) -> NewRow {
-        let text = Text::FileTooLarge { name: &file.name };
-        self.notice(format!("{} {n}", row.source), room.to_owned(), ghost.to_owned(), about.cloned(), &text)
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     Bridge, Notice,
     join::{Decline, Join},
+    original::Wanted,
     worker::Done,
 };
 use crate::{
@@ -19,6 +20,7 @@ impl Bridge {
             "arrival" => self.attempt_arrival(row).await,
             "join" => self.join(&payload::<Join>(row)?).await.map(|()| Done::default()),
             "decline" => self.decline(&payload::<Decline>(row)?).await.map(|()| Done::default()),
+            "original" => self.show_original(row, &payload::<Wanted>(row)?).await.map(|()| Done::default()),
             "notice" => self.say(&row.source, &payload::<Notice>(row)?).await.map(|()| Done::default()),
             other => Err(Failure::permanent(Reason::Internal, format!("rows of the kind {other} are not known"))),
         }

@@ -1,12 +1,14 @@
 //! Between the homeserver and the networks. Names no network and speaks no protocol.
 
 mod arrival;
+mod company;
 mod delivery;
 mod event;
 mod ghost;
 mod inbox;
 mod join;
 mod notice;
+mod original;
 mod outbox;
 mod permission;
 mod portal;

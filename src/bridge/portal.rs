@@ -1,66 +1,243 @@
 //! The room in which an arrival belongs.
 
-use super::Bridge;
+use super::{
+    Bridge,
+    company::{Company, Fit},
+};
 use crate::{
     failure::Failure,
+    ids::{RemoteMessageId, RemoteUserId},
+    matrix::{self, NewRoom},
     message::Arrival,
-    store::{Member, Membership},
+    store::{Known, Member, Membership, MessageState, Places},
 };
-use ruma::{OwnedRoomId, RoomId, UserId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
+
+/// A room for an arrival.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub room: OwnedRoomId,
+    /// The event that the arrival answers, if it is in the room.
+    pub answered: Option<OwnedEventId>,
+    /// To whom the answered message went, if not to the sender.
+    pub meant_for: Option<RemoteUserId>,
+}
 
 impl Bridge {
-    /// First hit wins: the thread that it answers, the pair's direct room, a room of just these two, a new direct
-    /// room. A thread counts only where the sender and the addressed member of staff both are: it proves nothing by
-    /// itself. `again`: an earlier attempt may have made the room already.
-    pub(super) async fn room_for(
+    /// First hit wins: the thread that it answers, a conversation of the same name, the direct room of the two, a room
+    /// of just these people, a new room. A thread counts only where the sender and the addressed member of staff both
+    /// are: it proves nothing by itself. `None`: a colleague's copy has brought it into a room of both already.
+    /// `again`: an earlier attempt may have made the room.
+    pub(super) async fn place_for(
         &self,
         connector: &str,
         arrival: &Arrival,
         staff: &UserId,
         ghost: &UserId,
         again: bool,
-    ) -> Result<OwnedRoomId, Failure> {
-        let places = self.store.places(connector, &arrival.answers, staff, ghost).await?;
-        if let Some(room) = places.thread {
-            return Ok(room);
+    ) -> Result<Option<Place>, Failure> {
+        let company = self.company(connector, arrival, staff, ghost).await?;
+        let mut asked = arrival.answers.clone();
+        asked.extend(company.is_group().then(|| arrival.message.clone()));
+        let places = self.store.places(connector, &asked, staff, ghost).await?;
+        if has_arrived(arrival, &places) {
+            return Ok(None);
         }
-        if let Some((room, standing)) = places.direct {
-            if standing.is_none() {
-                // They have left: the room must not become a dead one.
-                self.homeserver.intent(ghost).invite(&room, staff).await?;
-                self.expect(&room, staff).await?;
-            }
-            return Ok(room);
-        }
-        if let Some(room) = self.store.room_of_two(staff, ghost).await? {
-            return Ok(room);
-        }
-        self.new_direct_room(staff, ghost, again).await
+        let room = match self.room_of_thread(arrival, &company, &places).await? {
+            Some(room) => room,
+            None => self.room_for(arrival, &company, &places, staff, again).await?,
+        };
+        Ok(Some(Place { answered: answered(arrival, &places, &room), meant_for: meant_for(arrival, &places), room }))
     }
 
-    async fn new_direct_room(&self, staff: &UserId, ghost: &UserId, again: bool) -> Result<OwnedRoomId, Failure> {
-        let intent = self.homeserver.intent(ghost);
-        let made = if again { intent.direct_room_made_for(staff).await? } else { None };
-        let room = match made {
-            Some(room) => room,
-            None => intent.create_direct_room(staff).await?,
+    async fn room_of_thread(
+        &self,
+        arrival: &Arrival,
+        company: &Company,
+        places: &Places,
+    ) -> Result<Option<OwnedRoomId>, Failure> {
+        let both = |known: &&Known| known.ghost_is_in && known.staff_is_in;
+        for answer in &arrival.answers {
+            let Some(known) = places.known.iter().filter(both).find(|known| known.message == *answer) else { continue };
+            // An absence notice tells everybody who waits for an answer.
+            let is_here = arrival.automatic || self.fit(company, &known.room).await? == Fit::Here;
+            return Ok(is_here.then(|| known.room.clone()));
+        }
+        self.copied_into(arrival, company, places).await
+    }
+
+    async fn fit(&self, company: &Company, room: &RoomId) -> Result<Fit, Failure> {
+        let members = self.store.members(room).await?;
+        let network = self.ghosts.parse(&company.sender).map(|(connector, _)| connector);
+        let same = |user: &&OwnedUserId| self.ghosts.parse(user).map(|(connector, _)| connector) == network;
+        Ok(company.fit(|user| members.contains_key(user), members.keys().filter(same).map(|user| &**user)))
+    }
+
+    /// Somebody answers of whom a member of staff wanted to have them read a message: they belong in its room.
+    async fn copied_into(
+        &self,
+        arrival: &Arrival,
+        company: &Company,
+        places: &Places,
+    ) -> Result<Option<OwnedRoomId>, Failure> {
+        let was_sent =
+            |known: &&Known| known.staff_is_in && known.person == arrival.from && known.state != MessageState::Received;
+        let Some(known) = places.known.iter().find(was_sent) else { return Ok(None) };
+        if arrival.automatic || self.fit(company, &known.room).await? == Fit::Private {
+            return Ok(None);
+        }
+        let members = self.store.members(&known.room).await?;
+        let joined = members.iter().filter(|(_, membership)| **membership == Membership::Join);
+        let Some(host) = joined.map(|(user, _)| user).find(|user| self.ghosts.is_ghost(user)) else { return Ok(None) };
+        match self.homeserver.intent(host).invite(&known.room, &company.sender).await {
+            // Only staff may invite there.
+            Err(matrix::Error::Refused { status: 403, .. }) => return Ok(None),
+            result => result?,
+        }
+        self.homeserver.intent(&company.sender).join(&known.room).await?;
+        let mut tx = self.store.begin().await?;
+        tx.set_member(&known.room, &company.sender, &joined_member()).await?;
+        tx.commit().await?;
+        Ok(Some(known.room.clone()))
+    }
+
+    async fn room_for(
+        &self,
+        arrival: &Arrival,
+        company: &Company,
+        places: &Places,
+        staff: &UserId,
+        again: bool,
+    ) -> Result<OwnedRoomId, Failure> {
+        if let Some(room) = self.room_of_subject(arrival, company, places).await? {
+            return Ok(room);
+        }
+        if company.is_group() {
+            return match self.store.room_of(&company.all(), &company.sender).await? {
+                Some(room) => Ok(room),
+                None => self.new_group_room(arrival, company, again).await,
+            };
+        }
+        if let Some((room, standing)) = &places.direct {
+            if standing.is_none() {
+                // They have left: the room must not become a dead one.
+                self.homeserver.intent(&company.sender).invite(room, staff).await?;
+                self.expect(room, staff).await?;
+            }
+            return Ok(room.clone());
+        }
+        if let Some(room) = self.store.room_of(&[staff, &company.sender], &company.sender).await? {
+            return Ok(room);
+        }
+        self.new_direct_room(staff, &company.sender, again).await
+    }
+
+    /// Answers of programs that name no message; only of those who are who they say.
+    async fn room_of_subject(
+        &self,
+        arrival: &Arrival,
+        company: &Company,
+        places: &Places,
+    ) -> Result<Option<OwnedRoomId>, Failure> {
+        let Some(subject) = arrival.subject.as_deref().map(normal).filter(|_| arrival.verified) else {
+            return Ok(None);
         };
+        for (_, room) in places.subjects.iter().filter(|(known, _)| normal(known) == subject) {
+            if self.fit(company, room).await? == Fit::Here {
+                return Ok(Some(room.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn new_group_room(&self, arrival: &Arrival, company: &Company, again: bool) -> Result<OwnedRoomId, Failure> {
+        for (ghost, person) in &company.others {
+            if let Some((connector, _)) = self.ghosts.parse(ghost) {
+                self.ensure_ghost(connector, person, None).await?;
+            }
+        }
+        let invite = company.all().into_iter().filter(|user| **user != *company.sender).map(UserId::to_owned).collect();
+        let new = NewRoom {
+            made_for: format!("message {}", arrival.message),
+            is_direct: false,
+            name: arrival.subject.clone(),
+            invite,
+        };
+        let room = self.make_room(&company.sender, &new, again).await?;
+        for ghost in company.others.keys() {
+            self.homeserver.intent(ghost).join(&room).await?;
+        }
         let mut tx = self.store.begin().await?;
         tx.open_portal(&room).await?;
-        tx.set_direct(&room, staff, ghost).await?;
-        tx.set_member(&room, ghost, &Member { membership: Membership::Join, name: None }).await?;
-        // Should they have accepted already, then their name is known and stays.
-        if !tx.portals(&[&*room]).await?.get(&room).is_some_and(|portal| portal.members.contains_key(staff)) {
-            tx.set_member(&room, staff, &Member { membership: Membership::Invite, name: None }).await?;
+        tx.set_room_name(&room, arrival.subject.as_deref()).await?;
+        for ghost in [&company.sender].into_iter().chain(company.others.keys()) {
+            tx.set_member(&room, ghost, &joined_member()).await?;
+        }
+        for user in &company.staff {
+            tx.expect_member(&room, user).await?;
         }
         tx.commit().await?;
         Ok(room)
     }
 
+    async fn new_direct_room(&self, staff: &UserId, ghost: &UserId, again: bool) -> Result<OwnedRoomId, Failure> {
+        let new = NewRoom { made_for: staff.to_string(), is_direct: true, name: None, invite: vec![staff.to_owned()] };
+        let room = self.make_room(ghost, &new, again).await?;
+        let mut tx = self.store.begin().await?;
+        tx.open_portal(&room).await?;
+        tx.set_direct(&room, staff, ghost).await?;
+        tx.set_member(&room, ghost, &joined_member()).await?;
+        tx.expect_member(&room, staff).await?;
+        tx.commit().await?;
+        Ok(room)
+    }
+
+    async fn make_room(&self, ghost: &UserId, new: &NewRoom, again: bool) -> Result<OwnedRoomId, Failure> {
+        let intent = self.homeserver.intent(ghost);
+        let made = if again { intent.room_made_for(&new.made_for).await? } else { None };
+        match made {
+            Some(room) => Ok(room),
+            None => Ok(intent.create_room(new).await?),
+        }
+    }
+
     /// Notes that somebody was invited by us: our own invitations are not pushed to the router.
     async fn expect(&self, room: &RoomId, staff: &UserId) -> Result<(), Failure> {
         let mut tx = self.store.begin().await?;
-        tx.set_member(room, staff, &Member { membership: Membership::Invite, name: None }).await?;
+        tx.expect_member(room, staff).await?;
         Ok(tx.commit().await?)
     }
+}
+
+fn joined_member() -> Member {
+    Member { membership: Membership::Join, name: None }
+}
+
+/// Whether the copy of a colleague was posted where this member of staff reads it.
+fn has_arrived(arrival: &Arrival, places: &Places) -> bool {
+    let is_copy = |known: &Known| known.message == arrival.message && known.state == MessageState::Received;
+    places.known.iter().any(|known| is_copy(known) && known.person == arrival.from && known.staff_is_in)
+}
+
+fn answered(arrival: &Arrival, places: &Places, room: &RoomId) -> Option<OwnedEventId> {
+    let here =
+        |message: &RemoteMessageId| places.known.iter().find(|known| known.message == *message && known.room == *room);
+    arrival.answers.iter().find_map(here).map(|known| known.event.clone())
+}
+
+/// An answer to a message of ours that somebody else got: forwarded by them, or worse.
+fn meant_for(arrival: &Arrival, places: &Places) -> Option<RemoteUserId> {
+    let about = |message: &RemoteMessageId| {
+        let message = message.clone();
+        places.known.iter().filter(move |known| known.message == message)
+    };
+    let first = arrival.answers.iter().find(|message| about(message).next().is_some())?;
+    let knows = about(first).any(|known| known.ghost_is_in || known.person == arrival.from);
+    let sent = about(first).find(|known| known.state != MessageState::Received && known.staff_is_in)?;
+    (!knows).then(|| sent.person.clone())
+}
+
+/// Names of conversations are the same whatever their case and spaces.
+fn normal(subject: &str) -> String {
+    subject.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
 }

@@ -26,11 +26,40 @@ pub enum Language {
 /// A sentence with its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Text<'a> {
-    DeliveryFailed { recipient: &'a str, reason: Reason },
-    DeliveryReturned { recipient: &'a str, reason: Reason },
-    DeliveryDelayed { recipient: &'a str },
-    DeliveryGaveUp { recipient: &'a str, reason: Reason },
-    FileTooLarge { name: &'a str },
+    DeliveryFailed {
+        recipient: &'a str,
+        reason: Reason,
+    },
+    DeliveryReturned {
+        recipient: &'a str,
+        reason: Reason,
+    },
+    DeliveryDelayed {
+        recipient: &'a str,
+    },
+    DeliveryGaveUp {
+        recipient: &'a str,
+        reason: Reason,
+    },
+    DeliveryUnwanted {
+        recipient: &'a str,
+    },
+    FileTooLarge {
+        name: &'a str,
+    },
+    /// Stands above a machine's words.
+    Automatic,
+    /// The name of somebody whom nobody vouches for.
+    UnverifiedName {
+        name: &'a str,
+    },
+    UnverifiedSender,
+    AnswersForSomebodyElse {
+        person: &'a str,
+    },
+    OriginalOnDemand {
+        key: &'a str,
+    },
     NotAllowedToWrite,
     NotAllowedToInvite,
     NotAnAddress,
@@ -58,6 +87,12 @@ impl Language {
             Text::DeliveryGaveUp { recipient, reason: r } => {
                 self.look_up("delivery-gave-up", &[("recipient", recipient), ("reason", &reason(r))])
             }
+            Text::DeliveryUnwanted { recipient } => self.look_up("delivery-unwanted", &[("recipient", recipient)]),
+            Text::Automatic => self.look_up("automatic", &[]),
+            Text::UnverifiedName { name } => self.look_up("unverified-name", &[("name", name)]),
+            Text::UnverifiedSender => self.look_up("unverified-sender", &[]),
+            Text::AnswersForSomebodyElse { person } => self.look_up("answers-for-somebody-else", &[("person", person)]),
+            Text::OriginalOnDemand { key } => self.look_up("original-on-demand", &[("key", key)]),
             Text::FileTooLarge { name } => self.look_up("file-too-large", &[("name", name)]),
             Text::NotAllowedToWrite => self.look_up("not-allowed-to-write", &[]),
             Text::NotAllowedToInvite => self.look_up("not-allowed-to-invite", &[]),

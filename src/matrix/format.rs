@@ -177,10 +177,15 @@ pub fn incoming(body: &Body) -> (RoomMessageEventContent, Option<Attachment>) {
 
 /// An uploaded file as the content of an event.
 pub fn incoming_file(attachment: &Attachment, uri: OwnedMxcUri) -> RoomMessageEventContent {
-    let size = UInt::try_from(attachment.bytes.len() as u64).ok();
-    let kind = attachment.media_type.split(['/', ';']).next().unwrap_or_default().to_ascii_lowercase();
-    let mimetype = Some(attachment.media_type.clone());
-    let name = attachment.name.clone();
+    let size = attachment.bytes.len() as u64;
+    file_message(attachment.name.clone(), attachment.media_type.clone(), size, uri)
+}
+
+/// `size` in bytes.
+pub fn file_message(name: String, media_type: String, size: u64, uri: OwnedMxcUri) -> RoomMessageEventContent {
+    let size = UInt::try_from(size).ok();
+    let kind = media_type.split(['/', ';']).next().unwrap_or_default().to_ascii_lowercase();
+    let mimetype = Some(media_type);
     RoomMessageEventContent::new(match kind.as_str() {
         "image" => {
             let mut info = ImageInfo::new();

@@ -2,7 +2,7 @@
 
 use super::{Error, Homeserver};
 use ruma::{
-    DeviceId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, TransactionId, UserId,
+    DeviceId, EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, TransactionId, UserId,
     api::{
         Direction,
         client::{
@@ -11,12 +11,15 @@ use ruma::{
             membership::{invite_user, join_room_by_id, joined_members, joined_rooms, leave_room},
             message::{get_message_events, send_message_event},
             profile::{get_profile, set_display_name},
-            room::create_room,
+            receipt::create_receipt,
+            room::{create_room, get_room_event},
             state::get_state_event_for_key,
         },
     },
     device_id,
-    events::{AnyTimelineEvent, MessageLikeEventContent, StateEventType},
+    events::{
+        AnyMessageLikeEventContent, AnyTimelineEvent, MessageLikeEventContent, MessageLikeEventType, StateEventType,
+    },
     serde::Raw,
 };
 use serde::Deserialize;
@@ -51,6 +54,16 @@ pub struct RoomState {
     pub encrypted: bool,
     /// Those who have joined, with their display names.
     pub members: BTreeMap<OwnedUserId, Option<String>>,
+}
+
+/// A room that a ghost makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRoom {
+    /// Tells it from all others that this ghost makes.
+    pub made_for: String,
+    pub is_direct: bool,
+    pub name: Option<String>,
+    pub invite: Vec<OwnedUserId>,
 }
 
 impl Homeserver {
@@ -126,22 +139,24 @@ impl Intent<'_> {
         }
     }
 
-    /// Makes a direct room of the two. Not repeatable: look with [`direct_room_made_for`](Self::direct_room_made_for)
-    /// first, when an earlier attempt may have come this far.
-    pub async fn create_direct_room(&self, with: &UserId) -> Result<OwnedRoomId, Error> {
+    /// Makes a room. Not repeatable: look with [`room_made_for`](Self::room_made_for) first, when an earlier attempt may
+    /// have come this far.
+    pub async fn create_room(&self, new: &NewRoom) -> Result<OwnedRoomId, Error> {
         let mut request = create_room::v3::Request::new();
-        request.is_direct = true;
-        request.invite = vec![with.to_owned()];
+        request.is_direct = new.is_direct;
+        request.name.clone_from(&new.name);
+        request.invite.clone_from(&new.invite);
+        // Everybody may invite and name the room: it is the staff's, not the ghost's.
         request.preset = Some(create_room::v3::RoomPreset::TrustedPrivateChat);
-        request.creation_content = Raw::new(&json!({ MADE_FOR: with })).ok().map(Raw::cast_unchecked);
+        request.creation_content = Raw::new(&json!({ MADE_FOR: new.made_for })).ok().map(Raw::cast_unchecked);
         Ok(self.send(request).await?.room_id)
     }
 
-    /// A direct room that an interrupted attempt has made already.
-    pub async fn direct_room_made_for(&self, with: &UserId) -> Result<Option<OwnedRoomId>, Error> {
+    /// The room that an interrupted attempt has made already.
+    pub async fn room_made_for(&self, what: &str) -> Result<Option<OwnedRoomId>, Error> {
         for room in self.send(joined_rooms::v3::Request::new()).await?.joined_rooms {
             let created = self.state(&room, StateEventType::RoomCreate).await?;
-            if created.is_some_and(|content| content.get(MADE_FOR).and_then(|v| v.as_str()) == Some(with.as_str())) {
+            if created.is_some_and(|content| content.get(MADE_FOR).and_then(|v| v.as_str()) == Some(what)) {
                 return Ok(Some(room));
             }
         }
@@ -155,9 +170,35 @@ impl Intent<'_> {
         txn: &TransactionId,
         content: &impl MessageLikeEventContent,
     ) -> Result<OwnedEventId, Error> {
-        let request = send_message_event::v3::Request::new(room.to_owned(), txn.to_owned(), content)
-            .map_err(|e| Error::Unreadable(e.to_string()))?;
+        let json = Raw::new(content).map_err(|e| Error::Unreadable(e.to_string()))?;
+        self.send_json(room, txn, content.event_type(), json.cast_unchecked()).await
+    }
+
+    /// As [`send_message`](Self::send_message), for content with fields of our own.
+    pub async fn send_json(
+        &self,
+        room: &RoomId,
+        txn: &TransactionId,
+        kind: MessageLikeEventType,
+        content: Raw<AnyMessageLikeEventContent>,
+    ) -> Result<OwnedEventId, Error> {
+        let request = send_message_event::v3::Request::new_raw(room.to_owned(), txn.to_owned(), kind, content);
         Ok(self.homeserver.send(request, Some(&self.user), Some(device())).await?.event_id)
+    }
+
+    /// An event of a room that the user is in; `None` if there is none.
+    pub async fn event(&self, room: &RoomId, event: &EventId) -> Result<Option<Raw<AnyTimelineEvent>>, Error> {
+        match self.send(get_room_event::v3::Request::new(room.to_owned(), event.to_owned())).await {
+            Ok(answer) => Ok(Some(answer.event)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Shows everybody in the room that the user has read so far.
+    pub async fn mark_read(&self, room: &RoomId, event: &EventId) -> Result<(), Error> {
+        let kind = create_receipt::v3::ReceiptType::Read;
+        self.send(create_receipt::v3::Request::new(room.to_owned(), kind, event.to_owned())).await.map(drop)
     }
 
     /// What routing needs to know of a room that the user is in.
@@ -209,5 +250,5 @@ impl Intent<'_> {
     }
 }
 
-/// Marks, in a room's `m.room.create`, for whom a ghost made it.
+/// Marks, in a room's `m.room.create`, for whom or what a ghost made it.
 const MADE_FOR: &str = "org.fehmarn.made_for";

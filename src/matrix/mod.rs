@@ -2,10 +2,11 @@
 
 mod client;
 pub mod format;
+pub mod incoming;
 mod intent;
 mod media;
 pub mod registration;
 
 pub use client::{Error, Homeserver};
-pub use intent::{Intent, Profile, RoomState};
+pub use intent::{Intent, NewRoom, Profile, RoomState};
 pub use registration::Registration;

@@ -21,6 +21,12 @@ impl Store {
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
+    /// Whether a source was taken in already.
+    pub async fn was_seen(&self, source: &str) -> Result<bool, Error> {
+        let row = sqlx::query("SELECT 1 FROM seen WHERE id = $1").bind(source).fetch_optional(self.readers()).await?;
+        Ok(row.is_some())
+    }
+
     /// Forgets sources that were taken in before `time`; returns how many.
     pub async fn forget_seen(&self, before: i64) -> Result<u64, Error> {
         let mut tx = self.begin().await?;

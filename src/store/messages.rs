@@ -42,7 +42,7 @@ impl MessageState {
         }
     }
 
-    fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         [Self::Received, Self::Delivered, Self::Read, Self::Failed]
             .into_iter()
             .find(|state| state.as_str() == text)

@@ -10,6 +10,7 @@ mod group;
 mod messages;
 mod parked;
 mod people;
+mod places;
 mod queue;
 mod rooms;
 mod sql;
@@ -19,8 +20,9 @@ pub use cursors::Cursor;
 pub use messages::{Message, MessageState, ThreadState};
 pub use parked::Parked;
 pub use people::Ghost;
+pub use places::{Known, Places};
 pub use queue::{Counts, Finished, Listed, NewRow, Outcome, Queue, Row};
-pub use rooms::{Member, Membership, Places, Portal};
+pub use rooms::{Member, Membership, Portal};
 use tx::Durability;
 pub use tx::Tx;
 

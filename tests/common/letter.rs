@@ -29,7 +29,12 @@ impl<'x> Letter<'x> {
 
     /// An answer, with what mail programs write into its header.
     pub fn answering(from: &Outside, mail: &Mail) -> Self {
-        let mut letter = Self::new(from, &mail.from().1);
+        Self::answering_all(from, mail, &[&mail.from().1])
+    }
+
+    /// An answer to these people.
+    pub fn answering_all(from: &Outside, mail: &Mail, to: &[&str]) -> Self {
+        let mut letter = Self::to_all(from, to);
         let references: Vec<String> = [mail.references(), vec![mail.message_id()]].concat();
         let subject = mail.subject();
         let subject = if subject.starts_with("Re: ") { subject } else { format!("Re: {subject}") };

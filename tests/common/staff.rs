@@ -29,6 +29,8 @@ struct Inbox {
     since: Option<String>,
     /// Rooms, and who invited us there.
     invitations: BTreeMap<String, String>,
+    /// Up to which event somebody has read: by room and user.
+    read: BTreeMap<(String, String), String>,
 }
 
 /// A file as Matrix has it.
@@ -195,6 +197,13 @@ impl Staff {
         self.wait(&what, async || found()).await
     }
 
+    /// Waits until somebody has read in a room; the event up to which.
+    pub async fn wait_for_read(&self, room: &str, user: &str) -> String {
+        let key = (room.to_owned(), user.to_owned());
+        let found = || self.inbox.lock().unwrap().read.get(&key).cloned();
+        self.wait(&format!("{user} to read"), async || found()).await
+    }
+
     /// To how many rooms they are invited now.
     pub async fn invitations(&self) -> usize {
         self.next_batch(Duration::ZERO).await;
@@ -236,6 +245,14 @@ impl Inbox {
         let rooms = |kind: &str| answer["rooms"][kind].as_object().into_iter().flatten();
         for (room, _) in rooms("join").chain(rooms("leave")) {
             self.invitations.remove(room);
+        }
+        for (room, state) in rooms("join") {
+            let receipts = state["ephemeral"]["events"].as_array().into_iter().flatten();
+            for (event, kinds) in receipts.filter_map(|event| event["content"].as_object()).flatten() {
+                for user in kinds["m.read"].as_object().into_iter().flat_map(|users| users.keys()) {
+                    self.read.insert((room.clone(), user.clone()), event.clone());
+                }
+            }
         }
         for (room, state) in rooms("invite") {
             let events = state["invite_state"]["events"].as_array().into_iter().flatten();

@@ -1,0 +1,72 @@
+//! The whole of a message, for whoever asks: staff put a mark on it, and its ghost posts the file.
+
+use super::{Bridge, notice::txn_id};
+use crate::{
+    failure::{Failure, Reason},
+    ids::SourceId,
+    matrix::{
+        Error,
+        incoming::{Incoming, Kept},
+    },
+    store::{NewRow, Row, now},
+};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
+use serde::{Deserialize, Serialize};
+
+/// What people put on a message to see all of it.
+pub(super) const KEY: &str = "📄";
+
+/// The payload of an inbox row of the kind `original`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Wanted {
+    pub room: OwnedRoomId,
+    pub event: OwnedEventId,
+    /// A ghost that is in the room.
+    pub ghost: OwnedUserId,
+}
+
+impl Wanted {
+    /// Whether a reaction means this; clients put a selector behind some emojis.
+    pub(super) fn is_meant_by(key: &str) -> bool {
+        key.trim_end_matches('\u{fe0f}') == KEY
+    }
+
+    pub(super) fn row(&self) -> NewRow {
+        NewRow {
+            kind: "original",
+            connector: "matrix".into(),
+            lane: format!("original {}", self.room),
+            // Once is enough, whoever else asks.
+            source: SourceId::new(format!("original of {}", self.event)),
+            target: self.room.to_string(),
+            room: Some(self.room.clone()),
+            payload: serde_json::to_vec(self).unwrap_or_default(),
+            due_at: now(),
+        }
+    }
+}
+
+impl Bridge {
+    pub(super) async fn show_original(&self, row: &Row, wanted: &Wanted) -> Result<(), Failure> {
+        let Some(event) = self.homeserver.intent(&wanted.ghost).event(&wanted.room, &wanted.event).await? else {
+            return Ok(());
+        };
+        let unreadable = |error| Failure::permanent(Reason::Unreadable, error);
+        let (Some(kept), Some(sender)) = (
+            event
+                .get_field::<serde_json::Value>("content")
+                .map_err(unreadable)?
+                .and_then(|content| Kept::read(&content)),
+            event.get_field::<OwnedUserId>("sender").map_err(unreadable)?.filter(|sender| self.ghosts.is_ghost(sender)),
+        ) else {
+            return Ok(());
+        };
+        let txn = txn_id(&row.source, &sender, 0);
+        let content = Incoming::Message(Box::new(kept.into_message(wanted.event.clone())), None);
+        match self.homeserver.intent(&sender).send_incoming(&wanted.room, &txn, &content).await {
+            // The ghost is no longer in the room.
+            Err(Error::Refused { status: 403, .. }) => Ok(()),
+            result => Ok(result.map(drop)?),
+        }
+    }
+}
