@@ -25,3 +25,5 @@ reason-busy = Die Gegenseite nimmt zurzeit nichts an.
 reason-access-denied = Der Zugang von Fehmarn wurde nicht angenommen. Bitte wenden Sie sich an Ihre Administration.
 reason-unreadable = Der Inhalt konnte nicht übertragen werden.
 reason-internal = In Fehmarn ist ein Fehler aufgetreten. Bitte wenden Sie sich an Ihre Administration.
+
+mail-beyond-limits = Diese E-Mail ist zu groß oder zu verschachtelt, um sie hier zu zeigen. Das Original hängt daran.

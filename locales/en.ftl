@@ -25,3 +25,5 @@ reason-busy = The other side does not accept anything at the moment.
 reason-access-denied = Fehmarn's own access was not accepted. Please ask your administration.
 reason-unreadable = The content could not be carried over.
 reason-internal = Something went wrong in Fehmarn. Please ask your administration.
+
+mail-beyond-limits = This e-mail is too large or too complex to be shown here. The original is attached.

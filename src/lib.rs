@@ -8,6 +8,7 @@
 //! | [`store`] | the only SQL |
 //! | [`connector`] | the port: what a network must offer; [`connectors`]: the networks |
 //! | [`message`], [`ids`], [`failure`] | the words that all of them share |
+//! | [`language`] | the sentences that people read |
 //! | [`yaml`], [`config`], [`command`] | configuration and command line |
 //!
 //! Two lines, two durable tables, and nothing else that moves messages:
@@ -30,6 +31,7 @@ pub mod connectors;
 pub mod failure;
 pub mod http;
 pub mod ids;
+pub mod language;
 pub mod matrix;
 pub mod message;
 pub mod store;

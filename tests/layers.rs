@@ -6,14 +6,15 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// everything.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http", &["bridge", "store", "matrix"]),
-    ("bridge", &["matrix", "store", "connector", "message", "ids", "failure"]),
-    ("connectors", &["connector", "message", "ids", "failure", "yaml"]),
+    ("bridge", &["matrix", "store", "connector", "message", "ids", "failure", "language"]),
+    ("connectors", &["connector", "message", "ids", "failure", "language", "yaml"]),
     ("connector", &["store", "message", "ids", "failure", "yaml"]),
     ("matrix", &["message", "ids", "failure", "yaml"]),
     ("store", &["message", "ids", "failure"]),
     ("message", &["ids", "failure"]),
     ("failure", &[]),
     ("ids", &[]),
+    ("language", &[]),
     ("yaml", &[]),
 ];
 const FREE: &[&str] = &["main", "lib", "config", "command"];

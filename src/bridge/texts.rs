@@ -1,27 +1,8 @@
-//! The sentences that people read, from `locales/`.
+//! The sentences of the bridge.
 
 use crate::failure::Reason;
-use fluent_templates::{LanguageIdentifier, Loader, fluent_bundle::FluentValue, langid, static_loader};
-use serde::Deserialize;
-use std::{borrow::Cow, collections::HashMap};
 
-static_loader! {
-    static LOCALES = {
-        locales: "./locales",
-        fallback_language: "en",
-        // The marks around inserted values trouble clients that search and copy.
-        customise: |bundle| bundle.set_use_isolating(false),
-    };
-}
-
-/// The languages that Fehmarn speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Language {
-    #[default]
-    De,
-    En,
-}
+pub use crate::language::Language;
 
 /// A sentence with its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,13 +48,6 @@ pub enum Text<'a> {
 }
 
 impl Language {
-    fn id(self) -> LanguageIdentifier {
-        match self {
-            Self::De => langid!("de"),
-            Self::En => langid!("en"),
-        }
-    }
-
     pub fn say(self, text: &Text<'_>) -> String {
         let reason = |reason: &Reason| self.look_up(&format!("reason-{}", reason.key()), &[]);
         match text {
@@ -99,12 +73,6 @@ impl Language {
             Text::NotAnAddress => self.look_up("not-an-address", &[]),
             Text::EncryptedRoom => self.look_up("encrypted-room", &[]),
         }
-    }
-
-    fn look_up(self, key: &str, values: &[(&'static str, &str)]) -> String {
-        let values: HashMap<Cow<'static, str>, FluentValue<'_>> =
-            values.iter().map(|(name, value)| (Cow::Borrowed(*name), FluentValue::from(*value))).collect();
-        LOCALES.lookup_with_args(&self.id(), key, &values)
     }
 }
 

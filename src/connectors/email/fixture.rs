@@ -1,8 +1,10 @@
 //! The mails of `tests/fixtures/mail`, as they would come over a socket.
 
-use super::{arrival, parse};
+use super::{address::Identity, arrival, parse::Reader};
 use crate::{
+    failure::Failure,
     ids::LocalUser,
+    language::Language,
     message::{Arrival, Inbound, RawArrival, Receipt},
 };
 use bytes::Bytes;
@@ -23,15 +25,26 @@ pub fn raw(name: &str) -> RawArrival {
     arrival::arrival(LocalUser::new("anna"), bytes(name))
 }
 
+/// Reads a mail as `chat.example.org` would.
+pub fn read(raw: &RawArrival) -> Result<Inbound, Failure> {
+    read_at_most(raw, u64::MAX)
+}
+
+/// The same, where a mail has at most `max_size` bytes.
+pub fn read_at_most(raw: &RawArrival, max_size: u64) -> Result<Inbound, Failure> {
+    let identity = Identity::new("chat.example.org", "{localpart}@chat.example.org").unwrap();
+    Reader { identity: &identity, language: Language::De, max_size }.read(raw)
+}
+
 pub fn message(name: &str) -> Arrival {
-    match parse::read(&raw(name), u64::MAX).unwrap() {
+    match read(&raw(name)).unwrap() {
         Inbound::Message(arrival) => *arrival,
         Inbound::Receipt(receipt) => panic!("{receipt:?}"),
     }
 }
 
 pub fn receipt(name: &str) -> Receipt {
-    match parse::read(&raw(name), u64::MAX).unwrap() {
+    match read(&raw(name)).unwrap() {
         Inbound::Receipt(receipt) => receipt,
         Inbound::Message(arrival) => panic!("{arrival:?}"),
     }

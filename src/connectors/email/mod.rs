@@ -30,6 +30,7 @@ use crate::{
     connector::{Capabilities, Connector, Finding, Inbox, Kind},
     failure::Failure,
     ids::RemoteUserId,
+    language::Language,
     message::{Delivery, Inbound, RawArrival, Sent},
     yaml::{self, Document},
 };
@@ -48,6 +49,7 @@ const TRACE_HEADERS: u64 = 64 << 10;
 
 struct Email {
     identity: Arc<Identity>,
+    language: Language,
     smtp: smtp::Pool,
     connections: usize,
     lmtp: Option<SocketAddr>,
@@ -57,9 +59,9 @@ struct Email {
 }
 
 fn build(document: &Document, env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error> {
-    let Config { identity, smtp, connections, lmtp, imap, hold, max_size } = Config::read(document, env)?;
+    let Config { language, identity, smtp, connections, lmtp, imap, hold, max_size } = Config::read(document, env)?;
     let (smtp, imap) = (smtp::Pool::new(smtp, connections), imap.map(Arc::new));
-    Ok(Arc::new(Email { identity: Arc::new(identity), smtp, connections, lmtp, imap, hold, max_size }))
+    Ok(Arc::new(Email { identity: Arc::new(identity), language, smtp, connections, lmtp, imap, hold, max_size }))
 }
 
 #[async_trait]
@@ -110,7 +112,8 @@ impl Connector for Email {
     }
 
     async fn read(&self, raw: &RawArrival, _attempt: u32) -> Result<Inbound, Failure> {
-        parse::read(raw, self.max_size + TRACE_HEADERS)
+        let max_size = self.max_size + TRACE_HEADERS;
+        parse::Reader { identity: &self.identity, language: self.language, max_size }.read(raw)
     }
 
     async fn check(&self) -> Vec<Finding> {

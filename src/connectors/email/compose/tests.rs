@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    connectors::email::{arrival, parse},
+    connectors::email::{arrival, fixture},
     ids::{DeliveryId, LocalUser},
     message::{Arrival, Inbound, Writer},
 };
@@ -54,7 +54,7 @@ fn header(delivery: &Delivery) -> String {
 
 fn read(delivery: &Delivery) -> Arrival {
     let raw = arrival::arrival(LocalUser::new("bob"), Bytes::from(mail(delivery)));
-    match parse::read(&raw, u64::MAX).unwrap() {
+    match fixture::read(&raw).unwrap() {
         Inbound::Message(arrival) => *arrival,
         Inbound::Receipt(receipt) => panic!("{receipt:?}"),
     }

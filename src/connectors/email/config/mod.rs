@@ -7,7 +7,10 @@ use super::{
     imap, smtp,
     tls::{Server, Tls},
 };
-use crate::yaml::{self, Document, Secret, SecretSource};
+use crate::{
+    language::Language,
+    yaml::{self, Document, Secret, SecretSource},
+};
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use units::{Size, Span};
@@ -110,8 +113,17 @@ fn inbox() -> String {
     "INBOX".into()
 }
 
+/// What is read above the section.
+#[derive(Deserialize)]
+struct Core {
+    #[serde(default)]
+    language: Language,
+}
+
 /// The section, understood.
 pub struct Config {
+    /// What staff read.
+    pub language: Language,
     pub identity: Identity,
     pub smtp: smtp::Account,
     pub connections: usize,
@@ -138,6 +150,7 @@ impl Config {
             return Err(document.error("connectors.email.smtp.connections", "is not between 1 and 1000"));
         }
         Ok(Self {
+            language: document.read::<Core>()?.language,
             smtp: source.smtp(smtp, identity.domain())?,
             identity,
             connections,

@@ -8,7 +8,7 @@ use mail_parser::{Address, ContentType, HeaderName, HeaderValue, Message, Messag
 /// What is read of a header, in bytes; what stands behind it is not seen. Mail servers allow less.
 const HEADER: usize = 256 * 1024;
 /// How many messages are remembered that one message answers.
-const ANSWERS: usize = 50;
+pub const ANSWERS: usize = 50;
 
 /// Header fields, decoded.
 pub struct Headers<'x>(Option<Message<'x>>);

@@ -2,8 +2,10 @@
 
 pub(super) mod attachment;
 mod body;
+mod people;
 
 use super::{
+    address::Identity,
     mime::{self, Part},
     report,
     text::subject,
@@ -11,6 +13,7 @@ use super::{
 use crate::{
     failure::{Failure, Reason},
     ids::RemoteMessageId,
+    language::Language,
     message::{Arrival, Attachment, Body, Inbound, RawArrival},
 };
 use body::Piece;
@@ -19,50 +22,59 @@ use body::Piece;
 const DEPTH: usize = 20;
 /// How many parts are shown as words; further ones are files. Apple Mail writes one before and after every picture.
 const WORDS: usize = 20;
-/// What stands in place of a mail that is beyond the limits. The original hangs below it.
-const BEYOND: &str = "Diese E-Mail ist zu gro\u{df} oder zu verschachtelt, um sie hier zu zeigen. Das Original ist angeh\u{e4}ngt.\n\
-    This e-mail is too large or too complex to be shown here. The original is attached.";
 
-/// Reads a mail. `max_size`, in bytes, is the largest that is taken apart: a larger one, or one with too many parts,
-/// becomes a message that says so, with the original attached. The only error is a mail without any sender.
-pub fn read(raw: &RawArrival, max_size: u64) -> Result<Inbound, Failure> {
-    let mail = Part::parse(&raw.raw);
-    // A report may return a mail of any size; nothing large is read of it.
-    if let Some(receipt) = report::read(&mail) {
-        return Ok(Inbound::Receipt(receipt));
+/// What reading a mail needs to know besides the mail.
+pub struct Reader<'a> {
+    pub identity: &'a Identity,
+    /// What staff read.
+    pub language: Language,
+    /// The largest mail that is taken apart, in bytes.
+    pub max_size: u64,
+}
+
+impl Reader<'_> {
+    /// Reads a mail. A larger one than `max_size`, or one with too many parts, becomes a message that says so, with the
+    /// original attached. The only error is a mail without any sender.
+    pub fn read(&self, raw: &RawArrival) -> Result<Inbound, Failure> {
+        let mail = Part::parse(&raw.raw);
+        // A report may return a mail of any size; nothing large is read of it.
+        if let Some(receipt) = report::read(&mail) {
+            return Ok(Inbound::Receipt(receipt));
+        }
+        let fits = u64::try_from(raw.raw.len()).is_ok_and(|size| size <= self.max_size);
+        let (from, from_name) =
+            mail.headers.sender().ok_or_else(|| Failure::permanent(Reason::Unreadable, "the mail has no sender"))?;
+        let content = if fits { content(&mail) } else { None };
+        let (body, attachments) = content.unwrap_or_else(|| self.beyond(raw));
+        let people = people::of(&mail.headers, self.identity, &from);
+        Ok(Inbound::Message(Box::new(Arrival {
+            message: mail.headers.message_id().unwrap_or_else(|| made_id(raw)),
+            from,
+            from_name,
+            verified: true,
+            to: raw.to.clone(),
+            staff: people.staff,
+            others: people.others,
+            answers: people::answers(&mail.headers, self.identity),
+            automatic: false,
+            reaction: None,
+            shows_reactions: false,
+            subject: subject::bare(mail.headers.subject()),
+            body,
+            attachments,
+            original: None,
+        })))
     }
-    let fits = u64::try_from(raw.raw.len()).is_ok_and(|size| size <= max_size);
-    let (from, from_name) =
-        mail.headers.sender().ok_or_else(|| Failure::permanent(Reason::Unreadable, "the mail has no sender"))?;
-    let content = if fits { content(&mail) } else { None };
-    let (body, attachments) = content.unwrap_or_else(|| beyond(raw));
-    Ok(Inbound::Message(Box::new(Arrival {
-        message: mail.headers.message_id().unwrap_or_else(|| made_id(raw)),
-        from,
-        from_name,
-        verified: true,
-        to: raw.to.clone(),
-        staff: Vec::new(),
-        others: Vec::new(),
-        answers: mail.headers.answers(),
-        automatic: false,
-        reaction: None,
-        shows_reactions: false,
-        subject: subject::bare(mail.headers.subject()),
-        body,
-        attachments,
-        original: None,
-    })))
+
+    fn beyond(&self, raw: &RawArrival) -> (Body, Vec<Attachment>) {
+        let body = Body { text: self.language.look_up("mail-beyond-limits", &[]), html: None };
+        (body, vec![attachment::of_mail(raw.raw.clone())])
+    }
 }
 
 /// A Message-ID for a mail without one: the same for a repeat, and in nobody's domain (RFC 2606).
 fn made_id(raw: &RawArrival) -> RemoteMessageId {
     RemoteMessageId::new(format!("{}@missing.invalid", raw.source))
-}
-
-fn beyond(raw: &RawArrival) -> (Body, Vec<Attachment>) {
-    let body = Body { text: BEYOND.to_owned(), html: None };
-    (body, vec![attachment::of_mail(raw.raw.clone())])
 }
 
 /// Words and files; `None` beyond the limits.
