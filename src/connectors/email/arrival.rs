@@ -16,9 +16,10 @@ const ENVELOPE: &[&str] = &["Delivered-To", "X-Original-To", "Envelope-To"];
 ///
 /// The source is a hash over the recipient, the Message-ID and the body: the same for the same mail by LMTP and by
 /// IMAP, where the header fields of the way differ; another for another mail that took over a Message-ID.
-pub fn arrival(to: LocalUser, raw: Bytes) -> RawArrival {
+pub fn arrival(identity: &Identity, to: LocalUser, raw: Bytes) -> RawArrival {
     let (headers, body) = Headers::parse(&raw);
     let from = headers.sender().map(|(address, _)| address.to_string()).unwrap_or_default();
+    let lane = lane(addressed(identity, &headers), &to, &from);
     let mut hash = Sha256::new();
     let mut field = |text: &str| {
         hash.update(text.as_bytes());
@@ -33,7 +34,22 @@ pub fn arrival(to: LocalUser, raw: Bytes) -> RawArrival {
     hash_body(&mut hash, body);
     let mut source = data_encoding::BASE32_NOPAD.encode(&hash.finalize());
     source.make_ascii_lowercase();
-    RawArrival { source: SourceId::new(source), lane: format!("{to} {from}"), to, raw: raw.clone() }
+    RawArrival { source: SourceId::new(source), lane, to, raw: raw.clone() }
+}
+
+/// The copies of one mail for several of ours go one after the other, so that each finds the room that the first has
+/// made; and so does what the same person writes to the same people later.
+fn lane(mut addressed: Vec<LocalUser>, to: &LocalUser, from: &str) -> String {
+    if addressed.len() < 2 || !addressed.contains(to) {
+        return format!("{to} {from}");
+    }
+    addressed.sort();
+    let mut hash = Sha256::new();
+    for user in &addressed {
+        hash.update(user.as_str());
+        hash.update([0]);
+    }
+    format!("{} {from}", data_encoding::BASE32_NOPAD.encode(&hash.finalize()).to_ascii_lowercase())
 }
 
 /// Line breaks, and how many of them end the mail, are not the same on every way.
@@ -52,6 +68,10 @@ pub fn recipients(identity: &Identity, raw: &[u8]) -> Vec<LocalUser> {
     if !named.is_empty() {
         return named;
     }
+    addressed(identity, &headers)
+}
+
+fn addressed(identity: &Identity, headers: &Headers<'_>) -> Vec<LocalUser> {
     let addresses = [headers.addresses(HeaderName::To), headers.addresses(HeaderName::Cc)].concat();
     ours(identity, addresses.iter().map(String::as_str))
 }
@@ -72,7 +92,11 @@ mod tests {
     use crate::connectors::email::fixture;
 
     fn source(to: &str, raw: &str) -> String {
-        arrival(LocalUser::new(to), Bytes::from(raw.to_owned())).source.to_string()
+        arrival(&fixture::identity(), LocalUser::new(to), Bytes::from(raw.to_owned())).source.to_string()
+    }
+
+    fn lane_of(to: &str, raw: &str) -> String {
+        arrival(&fixture::identity(), LocalUser::new(to), Bytes::from(raw.to_owned())).lane
     }
 
     const MAIL: &str = "Message-ID: <a@x>\r\nFrom: Bob@Example.org\r\n\r\nHallo\r\nWelt\r\n";
@@ -102,13 +126,20 @@ mod tests {
 
     #[test]
     fn the_lane_is_the_pair_of_people() {
-        assert_eq!(arrival(LocalUser::new("anna"), Bytes::from(MAIL)).lane, "anna bob@example.org");
-        assert_eq!(arrival(LocalUser::new("anna"), Bytes::from("x")).lane, "anna ");
+        assert_eq!(lane_of("anna", MAIL), "anna bob@example.org");
+        assert_eq!(lane_of("anna", "x"), "anna ");
+    }
+
+    #[test]
+    fn the_copies_of_one_mail_go_one_after_the_other() {
+        let mail = format!("To: anna@chat.example.org, Tom <tom@chat.example.org>\r\n{MAIL}");
+        assert_eq!(lane_of("anna", &mail), lane_of("tom", &mail));
+        assert_ne!(lane_of("anna", &mail), lane_of("anna", MAIL));
+        assert_eq!(lane_of("carla", &mail), "carla bob@example.org", "a blind copy is for itself");
     }
 
     fn named(raw: &[u8]) -> Vec<String> {
-        let identity = Identity::new("chat.example.org", "{localpart}@chat.example.org").unwrap();
-        recipients(&identity, raw).iter().map(|user| user.to_string()).collect()
+        recipients(&fixture::identity(), raw).iter().map(|user| user.to_string()).collect()
     }
 
     #[test]

@@ -22,7 +22,11 @@ pub fn bytes(name: &str) -> Bytes {
 }
 
 pub fn raw(name: &str) -> RawArrival {
-    arrival::arrival(LocalUser::new("anna"), bytes(name))
+    arrival::arrival(&identity(), LocalUser::new("anna"), bytes(name))
+}
+
+pub fn identity() -> Identity {
+    Identity::new("chat.example.org", "{localpart}@chat.example.org").unwrap()
 }
 
 /// Reads a mail as `chat.example.org` would.
@@ -32,8 +36,7 @@ pub fn read(raw: &RawArrival) -> Result<Inbound, Failure> {
 
 /// The same, where a mail has at most `max_size` bytes.
 pub fn read_at_most(raw: &RawArrival, max_size: u64) -> Result<Inbound, Failure> {
-    let identity = Identity::new("chat.example.org", "{localpart}@chat.example.org").unwrap();
-    Reader { identity: &identity, language: Language::De, max_size }.read(raw)
+    Reader { identity: &identity(), language: Language::De, max_size }.read(raw)
 }
 
 pub fn message(name: &str) -> Arrival {

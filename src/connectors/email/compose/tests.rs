@@ -53,7 +53,7 @@ fn header(delivery: &Delivery) -> String {
 }
 
 fn read(delivery: &Delivery) -> Arrival {
-    let raw = arrival::arrival(LocalUser::new("bob"), Bytes::from(mail(delivery)));
+    let raw = arrival::arrival(&identity(), LocalUser::new("bob"), Bytes::from(mail(delivery)));
     match fixture::read(&raw).unwrap() {
         Inbound::Message(arrival) => *arrival,
         Inbound::Receipt(receipt) => panic!("{receipt:?}"),

@@ -132,7 +132,7 @@ impl Mailbox {
         let mut arrivals = Vec::new();
         for user in recipients(&self.identity, raw) {
             if self.runtime.block_on(self.door.knows(&user))? {
-                arrivals.push(arrival(user, raw.clone()));
+                arrivals.push(arrival(&self.identity, user, raw.clone()));
             }
         }
         Ok(arrivals)

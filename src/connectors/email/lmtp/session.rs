@@ -237,7 +237,8 @@ impl Session {
         let mut users: Vec<&LocalUser> = recipients.iter().collect();
         users.sort();
         users.dedup();
-        let arrivals = users.into_iter().map(|user| arrival(user.clone(), raw.clone())).collect();
+        let arrivals =
+            users.into_iter().map(|user| arrival(&self.service.identity, user.clone(), raw.clone())).collect();
         match self.service.door.accept(arrivals, None).await {
             Ok(()) => "250 2.0.0 accepted",
             Err(failure) => {

@@ -6,7 +6,7 @@ use crate::{
 use bytes::Bytes;
 
 fn raw(text: impl Into<Bytes>) -> RawArrival {
-    arrival::arrival(LocalUser::new("anna"), text.into())
+    arrival::arrival(&fixture::identity(), LocalUser::new("anna"), text.into())
 }
 
 fn message(text: impl Into<Bytes>) -> Arrival {
