@@ -22,7 +22,7 @@ pub(super) struct Company {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
     Here,
-    /// The sender has left out the others outside who are in the room: it is not for them.
+    /// The sender has left out all others outside: it is not for them.
     Private,
     /// It is also for people who are not in the room. Nobody gets into a room because somebody outside says so.
     Short,
@@ -39,16 +39,11 @@ impl Company {
         ghosts.chain(&self.staff).map(|user| &**user).collect()
     }
 
-    /// `ghosts`: those of the room's members who stand for people of the sender's network.
-    pub fn fit<'m>(&self, members: impl Fn(&UserId) -> bool, mut ghosts: impl Iterator<Item = &'m UserId>) -> Fit {
-        let mut has_others = false;
-        let served = ghosts.any(|ghost| {
-            let other = *ghost != *self.sender;
-            has_others |= other;
-            other && self.others.contains_key(ghost)
-        });
+    /// `audience`: the ghosts of those outside whom the sender has seen in the conversation.
+    pub fn fit(&self, members: impl Fn(&UserId) -> bool, audience: &BTreeSet<OwnedUserId>) -> Fit {
+        let mut rest = audience.iter().filter(|ghost| **ghost != self.sender).peekable();
         match () {
-            () if has_others && !served => Fit::Private,
+            () if rest.peek().is_some() && !rest.any(|ghost| self.others.contains_key(ghost)) => Fit::Private,
             () if self.all().into_iter().all(members) => Fit::Here,
             () => Fit::Short,
         }
@@ -117,8 +112,8 @@ mod tests {
     }
 
     fn fit(company: &Company, room: &[&UserId]) -> Fit {
-        let ghosts = room.iter().copied().filter(|user| user.as_str().starts_with("@_"));
-        company.fit(|user| room.contains(&user), ghosts)
+        let ghosts = room.iter().filter(|user| user.as_str().starts_with("@_"));
+        company.fit(|user| room.contains(&user), &ghosts.map(|user| (*user).to_owned()).collect())
     }
 
     #[test]
@@ -131,6 +126,13 @@ mod tests {
     #[test]
     fn a_private_answer_is_not_for_the_group() {
         assert_eq!(fit(&company(&[anna()], &[]), &[anna(), bob(), eve()]), Fit::Private);
+    }
+
+    #[test]
+    fn who_came_later_was_not_left_out() {
+        let room = [anna(), bob(), eve()];
+        let fit = company(&[anna()], &[]).fit(|user| room.contains(&user), &BTreeSet::from([bob().to_owned()]));
+        assert_eq!(fit, Fit::Here);
     }
 
     #[test]

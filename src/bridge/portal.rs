@@ -7,11 +7,12 @@ use super::{
 use crate::{
     failure::Failure,
     ids::{RemoteMessageId, RemoteUserId},
-    matrix::{self, NewRoom},
+    matrix::NewRoom,
     message::Arrival,
     store::{Known, Member, Membership, MessageState, Places},
 };
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
+use std::collections::BTreeSet;
 
 /// A room for an arrival.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,45 +61,22 @@ impl Bridge {
         for answer in &arrival.answers {
             let Some(known) = places.known.iter().filter(both).find(|known| known.message == *answer) else { continue };
             // An absence notice tells everybody who waits for an answer.
-            let is_here = arrival.automatic || self.fit(company, &known.room).await? == Fit::Here;
+            let audience = self.audience(places, answer);
+            let is_here = arrival.automatic || self.fit(company, &known.room, &audience).await? == Fit::Here;
             return Ok(is_here.then(|| known.room.clone()));
         }
-        self.copied_into(arrival, company, places).await
+        Ok(None)
     }
 
-    async fn fit(&self, company: &Company, room: &RoomId) -> Result<Fit, Failure> {
+    async fn fit(&self, company: &Company, room: &RoomId, audience: &BTreeSet<OwnedUserId>) -> Result<Fit, Failure> {
         let members = self.store.members(room).await?;
-        let network = self.ghosts.parse(&company.sender).map(|(connector, _)| connector);
-        let same = |user: &&OwnedUserId| self.ghosts.parse(user).map(|(connector, _)| connector) == network;
-        Ok(company.fit(|user| members.contains_key(user), members.keys().filter(same).map(|user| &**user)))
+        Ok(company.fit(|user| members.contains_key(user), audience))
     }
 
-    /// Somebody answers of whom a member of staff wanted to have them read a message: they belong in its room.
-    async fn copied_into(
-        &self,
-        arrival: &Arrival,
-        company: &Company,
-        places: &Places,
-    ) -> Result<Option<OwnedRoomId>, Failure> {
-        let was_sent =
-            |known: &&Known| known.staff_is_in && known.person == arrival.from && known.state != MessageState::Received;
-        let Some(known) = places.known.iter().find(was_sent) else { return Ok(None) };
-        if arrival.automatic || self.fit(company, &known.room).await? == Fit::Private {
-            return Ok(None);
-        }
-        let members = self.store.members(&known.room).await?;
-        let joined = members.iter().filter(|(_, membership)| **membership == Membership::Join);
-        let Some(host) = joined.map(|(user, _)| user).find(|user| self.ghosts.is_ghost(user)) else { return Ok(None) };
-        match self.homeserver.intent(host).invite(&known.room, &company.sender).await {
-            // Only staff may invite there.
-            Err(matrix::Error::Refused { status: 403, .. }) => return Ok(None),
-            result => result?,
-        }
-        self.homeserver.intent(&company.sender).join(&known.room).await?;
-        let mut tx = self.store.begin().await?;
-        tx.set_member(&known.room, &company.sender, &joined_member()).await?;
-        tx.commit().await?;
-        Ok(Some(known.room.clone()))
+    /// The ghosts of those outside who have sent or got a message.
+    fn audience(&self, places: &Places, message: &RemoteMessageId) -> BTreeSet<OwnedUserId> {
+        let known = places.known.iter().filter(|known| known.message == *message);
+        known.filter_map(|known| self.ghosts.ghost(&places.connector, &known.person)).collect()
     }
 
     async fn room_for(
@@ -143,7 +121,9 @@ impl Bridge {
             return Ok(None);
         };
         for (_, room) in places.subjects.iter().filter(|(known, _)| normal(known) == subject) {
-            if self.fit(company, room).await? == Fit::Here {
+            let members = self.store.members(room).await?;
+            let ghosts = members.keys().filter(|user| self.ghosts.is_ghost(user)).cloned().collect();
+            if company.fit(|user| members.contains_key(user), &ghosts) == Fit::Here {
                 return Ok(Some(room.clone()));
             }
         }

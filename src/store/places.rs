@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 /// What is known that may tell the room of an arrival from a ghost to a member of staff.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {
+    pub connector: String,
     /// The events of the messages that were asked for, the newest first.
     pub known: Vec<Known>,
     /// The newest direct room of the two, as long as the ghost is in it; and how the member of staff stands there.
@@ -68,7 +69,7 @@ impl Store {
         if asked.is_empty() {
             query = query.bind("");
         }
-        let mut places = Places::default();
+        let mut places = Places { connector: connector.to_owned(), ..Places::default() };
         for row in query.fetch_all(self.readers()).await? {
             let room: OwnedRoomId = parse(&row, 2)?;
             match row.try_get::<String, _>(0)?.as_str() {
