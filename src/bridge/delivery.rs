@@ -299,13 +299,14 @@ impl Bridge {
 
     /// What a new conversation in this room is about: the room's name, if people have given it one.
     pub(super) fn subject(&self, portal: &Portal) -> Option<String> {
+        let name = portal.name.as_ref()?;
         let mut people: Vec<String> = Vec::new();
         for (user, member) in &portal.members {
             people.extend([user.to_string(), user.localpart().to_owned()]);
             people.extend(member.name.clone());
             people.extend(self.ghosts.parse(user).map(|(_, address)| address));
         }
-        portal.name.clone().filter(|name| !names_only(name, &people))
+        (!names_only(name, &people)).then(|| name.clone())
     }
 }
 

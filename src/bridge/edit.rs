@@ -73,9 +73,10 @@ fn undo(part: &mut Part, edit: &EventId) -> bool {
     true
 }
 
-/// What a correction says: the new words, and a file if it is another one. `None`: nothing has changed.
-pub(super) fn difference(old: Option<&Words>, new: &Words) -> Option<Words> {
-    let same_text = old.is_some_and(|old| old.body.text.trim() == new.body.text.trim());
+/// What a correction says: the new words, and a file if it is another one. `None`: nothing has changed. `first`: the old
+/// words are the last that the recipient has got.
+pub(super) fn difference(old: Option<&Words>, first: bool, new: &Words) -> Option<Words> {
+    let same_text = first && old.is_some_and(|old| old.body.text.trim() == new.body.text.trim());
     let location = |words: &Words| words.file.as_ref().map(|file| file.location.clone());
     let same_file = old.is_some_and(|old| location(old) == location(new));
     if same_text && same_file {
@@ -332,13 +333,16 @@ mod tests {
             };
             Words { file: Some(file), ..words(text) }
         };
-        assert_eq!(difference(Some(&words("a")), &words("a ")), None);
-        assert_eq!(difference(Some(&with_file("a", "mxc://1")), &with_file("a", "mxc://1")), None);
-        assert_eq!(difference(Some(&words("a")), &words("b")), Some(words("b")));
-        assert_eq!(difference(None, &words("a")), Some(words("a")));
-        let same_file = difference(Some(&with_file("a", "mxc://1")), &with_file("b", "mxc://1")).unwrap();
+        let file = |text: &str| with_file(text, "mxc://1");
+        assert_eq!(difference(Some(&words("a")), true, &words("a ")), None);
+        assert_eq!(difference(Some(&file("a")), true, &file("a")), None);
+        assert_eq!(difference(Some(&words("a")), true, &words("b")), Some(words("b")));
+        assert_eq!(difference(None, true, &words("a")), Some(words("a")));
+        let again = difference(Some(&file("a")), false, &file("a")).unwrap();
+        assert_eq!((again.body.text.as_str(), again.file), ("a", None), "back to the first words");
+        let same_file = difference(Some(&file("a")), true, &file("b")).unwrap();
         assert_eq!((same_file.body.text.as_str(), same_file.file), ("b", None));
-        let same_text = difference(Some(&with_file("a", "mxc://1")), &with_file("a", "mxc://2")).unwrap();
+        let same_text = difference(Some(&file("a")), true, &with_file("a", "mxc://2")).unwrap();
         assert_eq!((same_text.body.text.as_str(), same_text.file.unwrap().location.as_str()), ("", "mxc://2"));
     }
 

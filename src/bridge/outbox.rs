@@ -101,9 +101,7 @@ impl Bridge {
             Words { body: written.body, file: written.file, size: written.size }
         });
         let Some(new) = outgoing.parts.last().map(|part| &part.words) else { return Ok(None) };
-        // After a first correction the old words are not what the recipient knows.
-        let last_known = old_words.as_ref().filter(|_| first);
-        let Some(changed) = difference(last_known, new) else { return Ok(None) };
+        let Some(changed) = difference(old_words.as_ref(), first, new) else { return Ok(None) };
         let was = old_words.as_ref().map_or("", |old| match &old.file {
             Some(file) if old.body.text.trim().is_empty() => &file.name,
             _ => &old.body.text,
