@@ -3,7 +3,10 @@
 use crate::common::{
     Conversation, Fehmarn, Mail, Outside, Setup, Staff,
     events::{event_id, text},
+    gate::Gate,
+    servers,
     staff::File,
+    until,
 };
 
 /// Longer than a client needs between two lines, on a machine that has other things to do as well.
@@ -77,6 +80,37 @@ async fn an_edit_afterwards_is_a_short_correction() {
     talk.bob.wait_for_mail(back, |mail| mail.text().contains(back)).await;
     talk.tell("Ende").await;
     assert_eq!(talk.mailed().await.len(), 6, "an edit that changes nothing is nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_the_mail_server_can_still_be_changed() {
+    let mut setup = Setup::new();
+    let mut gate = Gate::new(setup.slot.spare_ports[0], servers().mail_ports.smtp);
+    setup.smtp_port = gate.port;
+    gate.open().await;
+    let talk = Conversation::begin(setup.start().await).await;
+    gate.close().await;
+    let (anna, room) = (&talk.anna, &talk.room);
+    let waiting = async |count: usize| {
+        let rows = async || (talk.fehmarn.rows(&talk.bob.address).len() == count).then_some(());
+        until(&format!("{count} rows"), rows).await;
+    };
+    let event = anna.say(room, "Raum 3").await;
+    until("the first attempt", async || {
+        talk.fehmarn.rows(&talk.bob.address).into_iter().find(|row| row.contains("unreachable"))
+    })
+    .await;
+    let wrong = anna.say(room, "Falsch").await;
+    waiting(2).await;
+    anna.redact(room, &wrong).await;
+    waiting(1).await;
+    anna.edit(room, &event, "Raum 4").await;
+    // The homeserver pushes in order: when this is there, so is the edit.
+    anna.say(room, "Ende").await;
+    waiting(2).await;
+    gate.open().await;
+    talk.bob.wait_for_text("Ende").await;
+    assert_eq!(talk.mailed().await, ["Guten Tag", "Raum 4", "Ende"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -249,4 +249,22 @@ mod tests {
         let joined = drafts.append(&lanes(&["bob"]), &sample("$2", "zwei"), &capabilities(), 2_000).unwrap();
         assert_eq!(joined.len(), 2);
     }
+
+    #[test]
+    fn who_is_sent_away_in_time_gets_nothing_and_is_shown_to_nobody() {
+        let (bob, eve) = (RemoteUserId::new("bob"), RemoteUserId::new("eve"));
+        let mut first = sample("$1", "eins");
+        first.delivery.audience = vec![bob.clone(), eve.clone()];
+        let mut held = drafts(&["bob", "eve"], &first);
+        held.forget(&first.room, "email", &eve, 2_000);
+        let left: Vec<_> = held.iter().map(|draft| &draft.outgoing.delivery).collect();
+        assert_eq!(
+            left.iter().map(|delivery| (&delivery.to, &delivery.audience)).collect::<Vec<_>>(),
+            [(&bob, &vec![bob.clone()])]
+        );
+
+        let mut due = drafts(&["bob", "eve"], &first);
+        due.forget(&first.room, "email", &eve, 11_000);
+        assert_eq!(due.iter().count(), 2, "what has begun to leave goes to all");
+    }
 }

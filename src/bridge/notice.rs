@@ -69,7 +69,9 @@ impl Bridge {
     }
 
     async fn speaker_now(&self, room: &RoomId) -> Result<Option<OwnedUserId>, Failure> {
-        let portals = self.store.begin().await?.portals(&[room]).await?;
+        let mut tx = self.store.begin().await?;
+        let portals = tx.portals(&[room]).await?;
+        tx.commit().await?;
         Ok(portals.get(room).and_then(|portal| self.speaker(portal)).map(ToOwned::to_owned))
     }
 }
