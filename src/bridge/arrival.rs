@@ -73,7 +73,7 @@ impl Posting<'_> {
             words = incoming::automatic(words, &self.bridge.language.say(&Text::Automatic));
         }
         if !self.arrival.body.text.is_empty() || self.arrival.attachments.is_empty() {
-            let words = incoming::answering(words, self.place.answered.as_ref());
+            let words = incoming::answering(words, self.place.thread.as_ref(), self.place.answered.as_ref());
             let on_demand = self.upload_original().await?;
             self.send(0, Incoming::Message(Box::new(words), on_demand)).await?;
         }
@@ -151,7 +151,7 @@ impl Posting<'_> {
             return Ok(());
         }
         let mut tx = store.begin().await?;
-        let row = self.bridge.notice_once(&mut tx, once, &self.place.room, self.ghost, text).await?;
+        let row = self.bridge.notice_once(&mut tx, once, &self.place.room, self.ghost, None, text).await?;
         tx.enqueue(Queue::Inbox, row.into_iter().collect()).await?;
         Ok(tx.commit().await?)
     }
@@ -166,6 +166,7 @@ impl Posting<'_> {
         let message = |event_id: OwnedEventId| Message {
             event_id,
             room_id: place.room.clone(),
+            thread: place.thread.clone(),
             connector: row.connector.clone(),
             remote_user: arrival.from.clone(),
             remote_message: arrival.message.clone(),
@@ -173,10 +174,13 @@ impl Posting<'_> {
         };
         let thread = ThreadState {
             room_id: place.room.clone(),
+            thread: place.thread.clone(),
             connector: row.connector.clone(),
             subject: arrival.subject.clone(),
             root: arrival.answers.last().unwrap_or(&arrival.message).clone(),
             last: arrival.message.clone(),
+            previous: None,
+            anew: false,
         };
         Done {
             messages: self.events.into_iter().map(message).collect(),

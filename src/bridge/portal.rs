@@ -7,9 +7,8 @@ use super::{
 use crate::{
     failure::Failure,
     ids::{RemoteMessageId, RemoteUserId},
-    matrix::NewRoom,
     message::Arrival,
-    store::{Known, Member, Membership, MessageState, Places},
+    store::{Known, MessageState, Places},
 };
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use std::collections::BTreeSet;
@@ -18,11 +17,16 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub room: OwnedRoomId,
+    /// The root of the Matrix thread in which it belongs.
+    pub thread: Option<OwnedEventId>,
     /// The event that the arrival answers, if it is in the room.
     pub answered: Option<OwnedEventId>,
     /// To whom the answered message went, if not to the sender.
     pub meant_for: Option<RemoteUserId>,
 }
+
+/// A room, and the root of a Matrix thread in it.
+type Conversation = (OwnedRoomId, Option<OwnedEventId>);
 
 impl Bridge {
     /// First hit wins: the thread that it answers, a conversation of the same name, the direct room of the two, a room
@@ -44,11 +48,16 @@ impl Bridge {
         if has_arrived(arrival, &places) {
             return Ok(None);
         }
-        let room = match self.room_of_thread(arrival, &company, &places).await? {
-            Some(room) => room,
-            None => self.room_for(arrival, &company, &places, staff, again).await?,
+        let mut found = self.room_of_thread(arrival, &company, &places).await?;
+        if found.is_none() {
+            found = self.room_of_subject(arrival, &company, &places).await?;
+        }
+        let (room, thread) = match found {
+            Some(conversation) => conversation,
+            None => (self.room_of_people(arrival, &company, &places, staff, again).await?, None),
         };
-        Ok(Some(Place { answered: answered(arrival, &places, &room), meant_for: meant_for(arrival, &places), room }))
+        let (answered, meant_for) = (answered(arrival, &places, &room), meant_for(arrival, &places));
+        Ok(Some(Place { room, thread, answered, meant_for }))
     }
 
     async fn room_of_thread(
@@ -56,14 +65,14 @@ impl Bridge {
         arrival: &Arrival,
         company: &Company,
         places: &Places,
-    ) -> Result<Option<OwnedRoomId>, Failure> {
+    ) -> Result<Option<Conversation>, Failure> {
         let both = |known: &&Known| known.ghost_is_in && known.staff_is_in;
         for answer in &arrival.answers {
             let Some(known) = places.known.iter().filter(both).find(|known| known.message == *answer) else { continue };
             // An absence notice tells everybody who waits for an answer.
             let audience = self.audience(places, answer);
             let is_here = arrival.automatic || self.fit(company, &known.room, &audience).await? == Fit::Here;
-            return Ok(is_here.then(|| known.room.clone()));
+            return Ok(is_here.then(|| (known.room.clone(), known.thread.clone())));
         }
         Ok(None)
     }
@@ -79,7 +88,7 @@ impl Bridge {
         known.filter_map(|known| self.ghosts.ghost(&places.connector, &known.person)).collect()
     }
 
-    async fn room_for(
+    async fn room_of_people(
         &self,
         arrival: &Arrival,
         company: &Company,
@@ -87,9 +96,6 @@ impl Bridge {
         staff: &UserId,
         again: bool,
     ) -> Result<OwnedRoomId, Failure> {
-        if let Some(room) = self.room_of_subject(arrival, company, places).await? {
-            return Ok(room);
-        }
         if company.is_group() {
             return match self.store.room_of(&company.all(), &company.sender).await? {
                 Some(room) => Ok(room),
@@ -116,81 +122,19 @@ impl Bridge {
         arrival: &Arrival,
         company: &Company,
         places: &Places,
-    ) -> Result<Option<OwnedRoomId>, Failure> {
+    ) -> Result<Option<Conversation>, Failure> {
         let Some(subject) = arrival.subject.as_deref().map(normal).filter(|_| arrival.verified) else {
             return Ok(None);
         };
-        for (_, room) in places.subjects.iter().filter(|(known, _)| normal(known) == subject) {
-            let members = self.store.members(room).await?;
+        for named in places.named.iter().filter(|named| normal(&named.subject) == subject) {
+            let members = self.store.members(&named.room).await?;
             let ghosts = members.keys().filter(|user| self.ghosts.is_ghost(user)).cloned().collect();
             if company.fit(|user| members.contains_key(user), &ghosts) == Fit::Here {
-                return Ok(Some(room.clone()));
+                return Ok(Some((named.room.clone(), named.thread.clone())));
             }
         }
         Ok(None)
     }
-
-    async fn new_group_room(&self, arrival: &Arrival, company: &Company, again: bool) -> Result<OwnedRoomId, Failure> {
-        for (ghost, person) in &company.others {
-            if let Some((connector, _)) = self.ghosts.parse(ghost) {
-                self.ensure_ghost(connector, person, None).await?;
-            }
-        }
-        let invite = company.all().into_iter().filter(|user| **user != *company.sender).map(UserId::to_owned).collect();
-        let new = NewRoom {
-            made_for: format!("message {}", arrival.message),
-            is_direct: false,
-            name: arrival.subject.clone(),
-            invite,
-        };
-        let room = self.make_room(&company.sender, &new, again).await?;
-        for ghost in company.others.keys() {
-            self.homeserver.intent(ghost).join(&room).await?;
-        }
-        let mut tx = self.store.begin().await?;
-        tx.open_portal(&room).await?;
-        tx.set_room_name(&room, arrival.subject.as_deref()).await?;
-        for ghost in [&company.sender].into_iter().chain(company.others.keys()) {
-            tx.set_member(&room, ghost, &joined_member()).await?;
-        }
-        for user in &company.staff {
-            tx.expect_member(&room, user).await?;
-        }
-        tx.commit().await?;
-        Ok(room)
-    }
-
-    async fn new_direct_room(&self, staff: &UserId, ghost: &UserId, again: bool) -> Result<OwnedRoomId, Failure> {
-        let new = NewRoom { made_for: staff.to_string(), is_direct: true, name: None, invite: vec![staff.to_owned()] };
-        let room = self.make_room(ghost, &new, again).await?;
-        let mut tx = self.store.begin().await?;
-        tx.open_portal(&room).await?;
-        tx.set_direct(&room, staff, ghost).await?;
-        tx.set_member(&room, ghost, &joined_member()).await?;
-        tx.expect_member(&room, staff).await?;
-        tx.commit().await?;
-        Ok(room)
-    }
-
-    async fn make_room(&self, ghost: &UserId, new: &NewRoom, again: bool) -> Result<OwnedRoomId, Failure> {
-        let intent = self.homeserver.intent(ghost);
-        let made = if again { intent.room_made_for(&new.made_for).await? } else { None };
-        match made {
-            Some(room) => Ok(room),
-            None => Ok(intent.create_room(new).await?),
-        }
-    }
-
-    /// Notes that somebody was invited by us: our own invitations are not pushed to the router.
-    async fn expect(&self, room: &RoomId, staff: &UserId) -> Result<(), Failure> {
-        let mut tx = self.store.begin().await?;
-        tx.expect_member(room, staff).await?;
-        Ok(tx.commit().await?)
-    }
-}
-
-fn joined_member() -> Member {
-    Member { membership: Membership::Join, name: None }
 }
 
 /// Whether the copy of a colleague was posted where this member of staff reads it.

@@ -7,7 +7,7 @@ use ruma::{
     events::{
         MessageLikeEventType,
         reaction::ReactionEventContent,
-        relation::Reply,
+        relation::{Reply, Thread},
         room::message::{MessageType, NoticeMessageEventContent, Relation, RoomMessageEventContent},
     },
     serde::Raw,
@@ -46,7 +46,7 @@ impl Kept {
     /// The file as a message of its own, below the message that it belongs to.
     pub fn into_message(self, event: OwnedEventId) -> RoomMessageEventContent {
         let Self { url, name, mimetype, size } = self;
-        answering(format::file_message(name, mimetype, size, url), Some(&event))
+        answering(format::file_message(name, mimetype, size, url), None, Some(&event))
     }
 }
 
@@ -62,9 +62,18 @@ pub fn automatic(content: RoomMessageEventContent, mark: &str) -> RoomMessageEve
     RoomMessageEventContent::new(MessageType::Notice(notice))
 }
 
-/// The same message as an answer to an event.
-pub fn answering(mut content: RoomMessageEventContent, event: Option<&OwnedEventId>) -> RoomMessageEventContent {
-    content.relates_to = event.map(|event| Relation::Reply(Reply::with_event_id(event.clone())));
+/// The same message as an answer to an event, in a Matrix thread if it has one.
+pub fn answering(
+    mut content: RoomMessageEventContent,
+    thread: Option<&OwnedEventId>,
+    event: Option<&OwnedEventId>,
+) -> RoomMessageEventContent {
+    content.relates_to = match (thread, event) {
+        (Some(root), Some(event)) => Some(Relation::Thread(Thread::reply(root.clone(), event.clone()))),
+        (Some(root), None) => Some(Relation::Thread(Thread::without_fallback(root.clone()))),
+        (None, Some(event)) => Some(Relation::Reply(Reply::with_event_id(event.clone()))),
+        (None, None) => None,
+    };
     content
 }
 

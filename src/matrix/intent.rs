@@ -186,15 +186,6 @@ impl Intent<'_> {
         Ok(self.homeserver.send(request, Some(&self.user), Some(device())).await?.event_id)
     }
 
-    /// An event of a room that the user is in; `None` if there is none.
-    pub async fn event(&self, room: &RoomId, event: &EventId) -> Result<Option<Raw<AnyTimelineEvent>>, Error> {
-        match self.send(get_room_event::v3::Request::new(room.to_owned(), event.to_owned())).await {
-            Ok(answer) => Ok(Some(answer.event)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Shows everybody in the room that the user has read so far.
     pub async fn mark_read(&self, room: &RoomId, event: &EventId) -> Result<(), Error> {
         let kind = create_receipt::v3::ReceiptType::Read;
@@ -220,6 +211,15 @@ impl Intent<'_> {
                 .map(Some)
                 .map_err(|e| Error::Unreadable(e.to_string())),
             Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An event of a room; `None` if it is not there, or not for this user to see.
+    pub async fn event(&self, room: &RoomId, event: &EventId) -> Result<Option<Raw<AnyTimelineEvent>>, Error> {
+        match self.send(get_room_event::v3::Request::new(room.to_owned(), event.to_owned())).await {
+            Ok(answer) => Ok(Some(answer.event)),
+            Err(Error::Refused { status: 403 | 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -1,11 +1,13 @@
 //! The homeserver as Fehmarn uses it: requests, acting as a ghost or the bot, and Matrix's forms of a message.
 
 mod client;
+pub mod content;
 pub mod format;
 pub mod incoming;
 mod intent;
 mod media;
 pub mod registration;
+pub mod written;
 
 pub use client::{Error, Homeserver};
 pub use intent::{Intent, NewRoom, Profile, RoomState};

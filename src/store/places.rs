@@ -14,8 +14,17 @@ pub struct Places {
     pub known: Vec<Known>,
     /// The newest direct room of the two, as long as the ghost is in it; and how the member of staff stands there.
     pub direct: Option<(OwnedRoomId, Option<Membership>)>,
-    /// What the conversations are called in the rooms that both are in, the newest room first.
-    pub subjects: Vec<(String, OwnedRoomId)>,
+    /// The conversations in the rooms that both are in, the newest room first.
+    pub named: Vec<Named>,
+}
+
+/// A conversation that has a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    pub subject: String,
+    pub room: OwnedRoomId,
+    /// The root of its Matrix thread; `None` outside of them.
+    pub thread: Option<OwnedEventId>,
 }
 
 /// An event that is a remote message, and whether the two are in its room.
@@ -24,6 +33,8 @@ pub struct Known {
     pub message: RemoteMessageId,
     pub event: OwnedEventId,
     pub room: OwnedRoomId,
+    /// The root of its Matrix thread; `None` outside of them.
+    pub thread: Option<OwnedEventId>,
     /// The remote person: the recipient, or the sender if the state is `Received`.
     pub person: RemoteUserId,
     pub state: MessageState,
@@ -44,17 +55,18 @@ impl Store {
         let list = sql::list(4, asked.len().max(1));
         let mut query = sql::query(format!(
             "SELECT 'message', m.remote_message, m.room_id, m.event_id, m.remote_user, m.state, g.membership,
-                    s.membership, m.at
+                    s.membership, m.at, m.thread
              FROM messages m LEFT JOIN members g ON g.room_id = m.room_id AND g.mxid = $1
              LEFT JOIN members s ON s.room_id = m.room_id AND s.mxid = $2
              WHERE m.connector = $3 AND m.remote_message IN ({list})
              UNION ALL
-             SELECT 'direct', '', p.room_id, '', '', '', g.membership, s.membership, p.opened_at FROM portals p
+             SELECT 'direct', '', p.room_id, '', '', '', g.membership, s.membership, p.opened_at, '' FROM portals p
              JOIN members g ON g.room_id = p.room_id AND g.mxid = p.direct_ghost AND g.membership = 'join'
              LEFT JOIN members s ON s.room_id = p.room_id AND s.mxid = p.direct_user
              WHERE p.direct_ghost = $1 AND p.direct_user = $2
              UNION ALL
-             SELECT 'subject', t.subject, t.room_id, '', '', '', g.membership, s.membership, p.opened_at FROM members g
+             SELECT 'subject', t.subject, t.room_id, '', '', '', g.membership, s.membership, p.opened_at, t.thread
+             FROM members g
              JOIN members s ON s.room_id = g.room_id AND s.mxid = $2
              JOIN threads t ON t.room_id = g.room_id AND t.connector = $3 AND t.subject IS NOT NULL
              JOIN portals p ON p.room_id = g.room_id
@@ -74,7 +86,7 @@ impl Store {
             let room: OwnedRoomId = parse(&row, 2)?;
             match row.try_get::<String, _>(0)?.as_str() {
                 "message" => places.known.push(read_known(&row, room)?),
-                "subject" => places.subjects.push((row.try_get(1)?, room)),
+                "subject" => places.named.push(Named { subject: row.try_get(1)?, room, thread: read_thread(&row)? }),
                 _ if places.direct.is_none() => places.direct = Some((room, read_membership(&row, 7)?)),
                 _ => {}
             }
@@ -110,11 +122,17 @@ impl Store {
     }
 }
 
+fn read_thread(row: &AnyRow) -> Result<Option<OwnedEventId>, Error> {
+    let text: String = row.try_get(9)?;
+    if text.is_empty() { Ok(None) } else { parse(row, 9).map(Some) }
+}
+
 fn read_known(row: &AnyRow, room: OwnedRoomId) -> Result<Known, Error> {
     Ok(Known {
         message: RemoteMessageId::new(row.try_get::<String, _>(1)?),
         event: parse(row, 3)?,
         room,
+        thread: read_thread(row)?,
         person: RemoteUserId::new(row.try_get::<String, _>(4)?),
         state: MessageState::parse(&row.try_get::<String, _>(5)?),
         ghost_is_in: read_membership(row, 6)? == Some(Membership::Join),

@@ -1,0 +1,85 @@
+//! Rooms that ghosts make for what arrives.
+
+use super::{Bridge, company::Company};
+use crate::{
+    failure::Failure,
+    matrix::NewRoom,
+    message::Arrival,
+    store::{Member, Membership},
+};
+use ruma::{OwnedRoomId, RoomId, UserId};
+
+impl Bridge {
+    /// A room for everyone whom the arrival concerns, named by its subject.
+    pub(super) async fn new_group_room(
+        &self,
+        arrival: &Arrival,
+        company: &Company,
+        again: bool,
+    ) -> Result<OwnedRoomId, Failure> {
+        for (ghost, person) in &company.others {
+            if let Some((connector, _)) = self.ghosts.parse(ghost) {
+                self.ensure_ghost(connector, person, None).await?;
+            }
+        }
+        let invite = company.all().into_iter().filter(|user| **user != *company.sender).map(UserId::to_owned).collect();
+        let new = NewRoom {
+            made_for: format!("message {}", arrival.message),
+            is_direct: false,
+            name: arrival.subject.clone(),
+            invite,
+        };
+        let room = self.make_room(&company.sender, &new, again).await?;
+        for ghost in company.others.keys() {
+            self.homeserver.intent(ghost).join(&room).await?;
+        }
+        let mut tx = self.store.begin().await?;
+        tx.open_portal(&room).await?;
+        tx.set_room_name(&room, arrival.subject.as_deref()).await?;
+        for ghost in [&company.sender].into_iter().chain(company.others.keys()) {
+            tx.set_member(&room, ghost, &joined_member()).await?;
+        }
+        for user in &company.staff {
+            tx.expect_member(&room, user).await?;
+        }
+        tx.commit().await?;
+        Ok(room)
+    }
+
+    pub(super) async fn new_direct_room(
+        &self,
+        staff: &UserId,
+        ghost: &UserId,
+        again: bool,
+    ) -> Result<OwnedRoomId, Failure> {
+        let new = NewRoom { made_for: staff.to_string(), is_direct: true, name: None, invite: vec![staff.to_owned()] };
+        let room = self.make_room(ghost, &new, again).await?;
+        let mut tx = self.store.begin().await?;
+        tx.open_portal(&room).await?;
+        tx.set_direct(&room, staff, ghost).await?;
+        tx.set_member(&room, ghost, &joined_member()).await?;
+        tx.expect_member(&room, staff).await?;
+        tx.commit().await?;
+        Ok(room)
+    }
+
+    async fn make_room(&self, ghost: &UserId, new: &NewRoom, again: bool) -> Result<OwnedRoomId, Failure> {
+        let intent = self.homeserver.intent(ghost);
+        let made = if again { intent.room_made_for(&new.made_for).await? } else { None };
+        match made {
+            Some(room) => Ok(room),
+            None => Ok(intent.create_room(new).await?),
+        }
+    }
+
+    /// Notes that somebody was invited by us: our own invitations are not pushed to the router.
+    pub(super) async fn expect(&self, room: &RoomId, staff: &UserId) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        tx.expect_member(room, staff).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+fn joined_member() -> Member {
+    Member { membership: Membership::Join, name: None }
+}
