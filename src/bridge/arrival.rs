@@ -30,8 +30,11 @@ impl Bridge {
     pub(super) async fn deliver_arrival(&self, row: &Row, arrival: &Arrival) -> Result<Done, Failure> {
         let nobody = || Failure::permanent(Reason::UnknownRecipient, "the addressed member of staff cannot exist");
         let staff = self.staff_id(&arrival.to).ok_or_else(nobody)?;
-        let name = self.shown_name(&row.connector, arrival)?;
+        let name = self.shown_name(&row.connector, arrival);
         let ghost = self.ensure_ghost(&row.connector, &arrival.from, name.as_deref()).await?;
+        if arrival.shows_reactions {
+            self.note_peer(&row.connector, arrival).await?;
+        }
         let again = row.attempts > 1;
         let Some(place) = self.place_for(&row.connector, arrival, &staff, &ghost, again).await? else {
             return Ok(Done::default());
@@ -49,14 +52,23 @@ impl Bridge {
         Ok(posting.done())
     }
 
-    /// What the sender is called; who could not be verified is called so.
-    fn shown_name(&self, connector: &str, arrival: &Arrival) -> Result<Option<String>, Failure> {
-        if arrival.verified {
-            return Ok(arrival.from_name.clone());
+    async fn note_peer(&self, connector: &str, arrival: &Arrival) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        if !tx.shows_reactions(connector, &arrival.from).await? {
+            tx.note_peer(connector, &arrival.from, true).await?;
+            tx.commit().await?;
         }
-        let address = self.connector(connector)?.shown(&arrival.from);
+        Ok(())
+    }
+
+    /// What the sender is called; who could not be verified is called so.
+    fn shown_name(&self, connector: &str, arrival: &Arrival) -> Option<String> {
+        if arrival.verified {
+            return arrival.from_name.clone();
+        }
+        let address = self.shown(connector, &arrival.from);
         let name = arrival.from_name.as_deref().unwrap_or(&address);
-        Ok(Some(self.language.say(&Text::UnverifiedName { name })))
+        Some(self.language.say(&Text::UnverifiedName { name }))
     }
 }
 
@@ -132,7 +144,7 @@ impl Posting<'_> {
         let Place { room, meant_for, .. } = self.place;
         if let Some(person) = meant_for {
             let source = format!("meant for {}", self.row.source);
-            let person = self.bridge.connector(&self.row.connector)?.shown(person);
+            let person = self.bridge.shown(&self.row.connector, person);
             self.notices.push(self.notice(source, &Text::AnswersForSomebodyElse { person: &person }));
         }
         if !self.arrival.verified {

@@ -29,7 +29,7 @@ impl Bridge {
         }
         let mut done = Done::default();
         for message in last.into_values() {
-            done.follow_up.extend(self.receipt_notice(row, message, receipt.state)?);
+            done.follow_up.extend(self.receipt_notice(row, message, receipt.state));
             if matches!(receipt.state, ReceiptState::Delivered | ReceiptState::Read) {
                 self.show_as_read(message).await?;
             }
@@ -37,18 +37,18 @@ impl Bridge {
         Ok(done)
     }
 
-    fn receipt_notice(&self, row: &Row, message: &Message, state: ReceiptState) -> Result<Option<NewRow>, Failure> {
-        let recipient = &self.connector(&message.connector)?.shown(&message.remote_user);
+    fn receipt_notice(&self, row: &Row, message: &Message, state: ReceiptState) -> Option<NewRow> {
+        let recipient = &self.shown(&message.connector, &message.remote_user);
         let text = match state {
             ReceiptState::Delayed => Text::DeliveryDelayed { recipient },
             ReceiptState::Failed(reason) => Text::DeliveryReturned { recipient, reason },
             ReceiptState::Complaint => Text::DeliveryUnwanted { recipient },
-            ReceiptState::Relayed | ReceiptState::Delivered | ReceiptState::Read => return Ok(None),
+            ReceiptState::Relayed | ReceiptState::Delivered | ReceiptState::Read => return None,
         };
         let source = format!("{} {}", row.source, message.event_id);
         let ghost = self.ghosts.ghost(&message.connector, &message.remote_user);
         let about = Some(message.event_id.clone());
-        Ok(ghost.map(|ghost| self.notice(source, message.room_id.clone(), ghost, about, &text)))
+        ghost.map(|ghost| self.notice(source, message.room_id.clone(), ghost, about, &text))
     }
 
     /// A read receipt is the one mark of arrival that every client shows.

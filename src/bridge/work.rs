@@ -1,10 +1,11 @@
 //! What follows from what staff said: everything that one transaction adds and changes.
 
 use super::{
-    Bridge, Text,
+    Bridge, Level, Text,
     delivery::writer_name,
     draft::{Drafts, lane},
     event::{Event, Kind},
+    original::Wanted,
     reaction::Reactions,
     router::encrypted_once,
 };
@@ -146,6 +147,13 @@ impl Bridge {
                 Ok(())
             }
             Kind::Said(said) => self.said(tx, event, scene, said, work).await,
+            Kind::Reaction(annotation) if Wanted::is_meant_by(&annotation.emoji) => {
+                if self.permissions.level(&event.sender) >= Level::Read {
+                    let (room, ghost) = (event.room.clone(), scene.speaker.to_owned());
+                    work.inbox.push(Wanted { room, event: annotation.to.clone(), ghost }.row());
+                }
+                Ok(())
+            }
             Kind::Reaction(annotation) if may_write => self.react(tx, event, scene, annotation, work).await,
             Kind::Untold(what) if may_write => {
                 let once = format!("cannot cross {} {what:?}", event.room);
