@@ -102,6 +102,12 @@ impl<'x> Headers<'x> {
         self.0.as_ref()?.content_disposition()
     }
 
+    /// The Content-ID without its angle brackets.
+    pub fn content_id(&self) -> Option<String> {
+        let id = self.values(HeaderName::ContentId).find_map(HeaderValue::as_text)?.trim_matches(['<', '>', ' ']);
+        (!id.is_empty()).then(|| id.to_owned())
+    }
+
     pub fn transfer_encoding(&self) -> &str {
         self.0.as_ref().and_then(|message| message.content_transfer_encoding()).unwrap_or_default().trim()
     }
@@ -189,7 +195,7 @@ fn last_field_of(raw: &[u8]) -> usize {
     for line in raw.split_inclusive(|byte| *byte == b'\n').take_while(|line| !matches!(*line, b"\n" | b"\r\n")) {
         let is_known =
             |field: &&str| line.get(..field.len()).is_some_and(|start| start.eq_ignore_ascii_case(field.as_bytes()));
-        if FIELDS.iter().any(|field| is_known(&field)) {
+        if FIELDS.iter().any(|field| is_known(field)) {
             last = at;
         }
         at += line.len();

@@ -52,6 +52,16 @@ impl<'x> Part<'x> {
         self.headers.disposition().is_some_and(|found| found.ctype().eq_ignore_ascii_case("attachment"))
     }
 
+    /// Whether the sender wants it shown among the words.
+    pub fn is_inline(&self) -> bool {
+        self.headers.disposition().is_some_and(|found| found.ctype().eq_ignore_ascii_case("inline"))
+    }
+
+    /// Whether nothing stands below the header.
+    pub fn is_empty(&self) -> bool {
+        self.body.trim_ascii().is_empty()
+    }
+
     /// The parts of a multipart, at most one more than [`PARTS`]; none where no boundary can be found.
     pub fn children(&self) -> Vec<Part<'x>> {
         let named = self.parameter("boundary").map(|boundary| boundary.trim_end().as_bytes());
@@ -144,7 +154,7 @@ fn guess_boundary(body: &[u8]) -> Option<&[u8]> {
 }
 
 /// RFC 2045 section 6.8, also where it was cut off, put together from several texts, or goes on in plain words.
-fn base64(bytes: &[u8]) -> Vec<u8> {
+pub fn base64(bytes: &[u8]) -> Vec<u8> {
     base64_decode(bytes).unwrap_or_else(|| base64_in_pieces(bytes))
 }
 

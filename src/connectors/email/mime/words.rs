@@ -96,7 +96,7 @@ impl Content {
             return;
         }
         self.digits.extend_from_slice(word.data);
-        if self.digits.ends_with(b"=") || self.digits.len() % 4 == 0 {
+        if self.digits.ends_with(b"=") || self.digits.len().is_multiple_of(4) {
             self.flush();
         }
     }

@@ -28,13 +28,17 @@ impl Piece {
         Self { text: Some(clean::lines(&text)), html: None }
     }
 
-    /// Reads a `text/html` part. Of a very long one only the words are kept.
-    pub fn html(part: &Part<'_>) -> Self {
-        let html = clean::without_controls(&part.text());
+    /// Reads an HTML document. Of a very long one only the words are kept.
+    pub fn of_html(html: &str) -> Self {
+        let html = clean::without_controls(html);
         if html.len() > HTML {
             return Self { text: Some(html::to_text(&html)), html: None };
         }
         Self { text: None, html: Some(html) }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.text.as_ref().is_none_or(|text| text.trim().is_empty()) && self.html.is_none()
     }
 
     /// The alternatives of one content (RFC 2046 section 5.1.4) as one piece; each list is what one of them holds.
