@@ -195,7 +195,7 @@ fn last_field_of(raw: &[u8]) -> usize {
     for line in raw.split_inclusive(|byte| *byte == b'\n').take_while(|line| !matches!(*line, b"\n" | b"\r\n")) {
         let is_known =
             |field: &&str| line.get(..field.len()).is_some_and(|start| start.eq_ignore_ascii_case(field.as_bytes()));
-        if FIELDS.iter().any(|field| is_known(field)) {
+        if FIELDS.iter().any(is_known) {
             last = at;
         }
         at += line.len();

@@ -41,13 +41,13 @@ pub fn rename(files: &mut [File]) {
     }
 }
 
-/// Puts marks where pictures stand. Returns which files have one.
+/// Puts marks where pictures stand, but for tiny ones. Returns which files have one.
 pub fn place(pieces: &mut [Piece], files: &[File], language: Language) -> Vec<bool> {
-    let marks: Vec<Option<String>> = files
-        .iter()
-        .enumerate()
-        .map(|(at, file)| (file.content_id.is_some() && at < MARKED).then(|| mark(language, &file.attachment.name)))
-        .collect();
+    let mark_of = |file: &File| {
+        if is_tiny(&file.attachment) { String::new() } else { mark(language, &file.attachment.name) }
+    };
+    let named = |(at, file): (usize, &File)| (file.content_id.is_some() && at < MARKED).then(|| mark_of(file));
+    let marks: Vec<Option<String>> = files.iter().enumerate().map(named).collect();
     let find = |id: &str| {
         let id = id.trim_matches(['<', '>']);
         let by_id = files.iter().position(|file| file.content_id.as_deref() == Some(id));
@@ -59,10 +59,8 @@ pub fn place(pieces: &mut [Piece], files: &[File], language: Language) -> Vec<bo
         piece.html = piece.html.take().map(|html| in_html(&html, &find));
         piece.text = piece.text.take().map(|text| in_text(&text, &find));
     }
-    marks
-        .iter()
-        .map(|mark| mark.as_ref().is_some_and(|mark| pieces.iter().any(|piece| has(&piece.text, &piece.html, mark))))
-        .collect()
+    let is_there = |mark: &String| !mark.is_empty() && pieces.iter().any(|piece| has(&piece.text, &piece.html, mark));
+    marks.iter().map(|mark| mark.as_ref().is_some_and(is_there)).collect()
 }
 
 /// The files that a person should get: without tiny pictures, and without those whose place in the words (`placed`) was
