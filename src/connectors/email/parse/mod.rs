@@ -2,6 +2,7 @@
 
 pub(super) mod attachment;
 mod body;
+mod original;
 
 use super::{
     mime::{self, Part},
@@ -35,7 +36,9 @@ pub fn read(raw: &RawArrival, max_size: u64) -> Result<Inbound, Failure> {
     let (from, from_name) =
         mail.headers.sender().ok_or_else(|| Failure::permanent(Reason::Unreadable, "the mail has no sender"))?;
     let content = if fits { content(&mail) } else { None };
-    let (body, attachments) = content.unwrap_or_else(|| beyond(raw));
+    let Content { body, attachments, is_whole } = content.unwrap_or_else(|| beyond(raw));
+    let subject = subject::bare(mail.headers.subject());
+    let original = (!is_whole).then(|| original::of(&raw.raw, subject.as_deref()));
     Ok(Inbound::Message(Box::new(Arrival {
         message: mail.headers.message_id().unwrap_or_else(|| made_id(raw)),
         from,
@@ -48,10 +51,10 @@ pub fn read(raw: &RawArrival, max_size: u64) -> Result<Inbound, Failure> {
         automatic: false,
         reaction: None,
         shows_reactions: false,
-        subject: subject::bare(mail.headers.subject()),
+        subject,
         body,
         attachments,
-        original: None,
+        original,
     })))
 }
 
@@ -60,19 +63,28 @@ fn made_id(raw: &RawArrival) -> RemoteMessageId {
     RemoteMessageId::new(format!("{}@missing.invalid", raw.source))
 }
 
-fn beyond(raw: &RawArrival) -> (Body, Vec<Attachment>) {
+/// What a mail holds for people.
+struct Content {
+    body: Body,
+    attachments: Vec<Attachment>,
+    /// Nothing is left out that somebody could miss.
+    is_whole: bool,
+}
+
+fn beyond(raw: &RawArrival) -> Content {
     let body = Body { text: BEYOND.to_owned(), html: None };
-    (body, vec![attachment::of_mail(raw.raw.clone())])
+    Content { body, attachments: vec![attachment::of_mail(raw.raw.clone())], is_whole: true }
 }
 
 /// Words and files; `None` beyond the limits.
-fn content(mail: &Part<'_>) -> Option<(Body, Vec<Attachment>)> {
+fn content(mail: &Part<'_>) -> Option<Content> {
     let mut walk = Walk::default();
     let pieces = walk.pieces(mail, &Place::default())?;
     // What was passed on is what the sender has to say.
     let is_forward = subject::is_forward(mail.headers.subject());
-    let pieces = if is_forward { pieces } else { pieces.into_iter().map(Piece::without_quotes).collect() };
-    Some((body::joined(pieces), walk.attachments))
+    let pieces: Vec<Piece> = if is_forward { pieces } else { pieces.into_iter().map(Piece::without_quotes).collect() };
+    let is_whole = pieces.iter().all(Piece::is_whole);
+    Some(Content { body: body::joined(pieces), attachments: walk.attachments, is_whole })
 }
 
 /// Where a part stands.
