@@ -1,9 +1,10 @@
 //! The header of a mail or of a part of one.
 
-use super::parameters;
+use super::{parameters, words};
 use crate::connectors::email::{address, text::clean};
 use crate::ids::{RemoteMessageId, RemoteUserId};
 use mail_parser::{Address, ContentType, HeaderName, HeaderValue, Message, MessageParser, MimeHeaders};
+use std::borrow::Cow;
 
 /// What is read of a header, in bytes; what stands behind it is not seen. Mail servers allow less.
 const HEADER: usize = 256 * 1024;
@@ -18,7 +19,16 @@ impl<'x> Headers<'x> {
     pub fn parse(raw: &'x [u8]) -> (Self, &'x [u8]) {
         let (header, body) = split(raw);
         let header = header.get(..HEADER).unwrap_or(header);
-        (Self(MessageParser::new().parse_headers(header)), body)
+        let parsed = match words::mended(header) {
+            Cow::Borrowed(header) => MessageParser::new().parse_headers(header),
+            Cow::Owned(header) => MessageParser::new().parse_headers(header.as_slice()).map(Message::into_owned),
+        };
+        (Self(parsed), body)
+    }
+
+    /// Whether the header of a mail is longer than what is read of one.
+    pub fn is_too_long(raw: &[u8]) -> bool {
+        split(raw).0.len() > HEADER
     }
 
     /// The Message-ID without its brackets; `None` if there is none that could be answered to.
@@ -84,12 +94,23 @@ impl<'x> Headers<'x> {
         self.0.as_ref().and_then(|message| message.header_raw(HeaderName::Date)).unwrap_or_default().trim()
     }
 
+    /// When it was sent by its own account, in minutes since 1970.
+    pub fn sent_at(&self) -> Option<i64> {
+        Some(self.0.as_ref()?.date()?.to_timestamp().div_euclid(60))
+    }
+
     pub fn content_type(&self) -> Option<&ContentType<'_>> {
         self.0.as_ref()?.content_type()
     }
 
     pub fn disposition(&self) -> Option<&ContentType<'_>> {
         self.0.as_ref()?.content_disposition()
+    }
+
+    /// The Content-ID without its angle brackets.
+    pub fn content_id(&self) -> Option<String> {
+        let id = self.values(HeaderName::ContentId).find_map(HeaderValue::as_text)?.trim_matches(['<', '>', ' ']);
+        (!id.is_empty()).then(|| id.to_owned())
     }
 
     pub fn transfer_encoding(&self) -> &str {
@@ -118,21 +139,73 @@ fn person(name: &str, address: &RemoteUserId) -> Option<String> {
     (!name.is_empty() && !name.eq_ignore_ascii_case(address.as_str())).then(|| name.to_owned())
 }
 
-/// The header with its empty line, and the body. What does not begin like a header has none.
+/// What fields begin with that no letter begins with: where one of them follows, the header goes on.
+const FIELDS: &[&str] = &[
+    "content-",
+    "mime-version",
+    "x-",
+    "from:",
+    "to:",
+    "cc:",
+    "subject:",
+    "date:",
+    "message-id:",
+    "received:",
+    "references:",
+    "in-reply-to:",
+    "return-path:",
+    "reply-to:",
+    "sender:",
+    "delivered-to:",
+    "list-",
+    "dkim-",
+    "arc-",
+    "authentication-",
+];
+
+/// The header with its empty line, and the body. What does not begin like a header has none; where the empty line is
+/// missing, the header ends before the first line that is no field.
 pub fn split(raw: &[u8]) -> (&[u8], &[u8]) {
-    let empty: (&[u8], &[u8]) = (&[], raw);
+    let at = |end: usize| raw.split_at_checked(end).unwrap_or((&[], raw));
+    let mut last_field = None;
     let mut end = 0;
     for line in raw.split_inclusive(|byte| *byte == b'\n') {
-        let is_first = end == 0;
-        end += line.len();
-        match line {
-            b"\n" | b"\r\n" => return raw.split_at_checked(end).unwrap_or(empty),
-            // A part whose boundary is followed by text at once has no header, and that text is not one.
-            line if is_first && !line.contains(&b':') => return empty,
-            _ => {}
+        if matches!(line, b"\n" | b"\r\n") {
+            return at(end + line.len());
         }
+        if !may_be_in_header(line) && end >= *last_field.get_or_insert_with(|| last_field_of(raw)) {
+            return at(end);
+        }
+        end += line.len();
     }
     (raw, &[])
+}
+
+/// A field, a line that goes on with one, or the mark of a mailbox file.
+fn may_be_in_header(line: &[u8]) -> bool {
+    let is_field = || {
+        let name = line.split(|byte| *byte == b':').next().map(<[u8]>::trim_ascii_end);
+        line.contains(&b':') && name.is_some_and(|name| !name.is_empty() && name.iter().all(u8::is_ascii_graphic))
+    };
+    line.starts_with(b" ")
+        || line.starts_with(b"\t")
+        || line.starts_with(b"From ")
+        || line.starts_with(b">From ")
+        || is_field()
+}
+
+/// Where the last line begins, above the first empty one, that is a known field.
+fn last_field_of(raw: &[u8]) -> usize {
+    let (mut at, mut last) = (0, 0);
+    for line in raw.split_inclusive(|byte| *byte == b'\n').take_while(|line| !matches!(*line, b"\n" | b"\r\n")) {
+        let is_known =
+            |field: &&str| line.get(..field.len()).is_some_and(|start| start.eq_ignore_ascii_case(field.as_bytes()));
+        if FIELDS.iter().any(is_known) {
+            last = at;
+        }
+        at += line.len();
+    }
+    last
 }
 
 #[cfg(test)]
@@ -150,6 +223,14 @@ mod tests {
         assert_eq!(parse("\r\nx").1, b"x");
         assert_eq!(parse("A: b").1, b"");
         assert_eq!(parse("no header\n\nx").1, b"no header\n\nx");
+    }
+
+    #[test]
+    fn without_an_empty_line_the_body_begins_where_the_fields_end() {
+        assert_eq!(parse("From: a@b.example\r\nHallo Anna,\r\n\r\nwie geht es?").1, b"Hallo Anna,\r\n\r\nwie geht es?");
+        let (headers, body) = parse("Subject: eine lange\nZeile\nTo: a@b.example\n\nHallo");
+        assert_eq!((headers.addresses(HeaderName::To), body), (vec!["a@b.example".to_owned()], &b"Hallo"[..]));
+        assert_eq!(parse("From bob Thu Nov 12 10:00:00 2026\nSubject: x\n\nHallo").0.subject(), "x");
     }
 
     #[test]

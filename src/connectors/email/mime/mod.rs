@@ -5,6 +5,7 @@
 pub(super) mod charset;
 pub(super) mod headers;
 mod parameters;
+mod words;
 
 use headers::Headers;
 use mail_parser::decoders::base64::base64_decode;
@@ -51,6 +52,16 @@ impl<'x> Part<'x> {
         self.headers.disposition().is_some_and(|found| found.ctype().eq_ignore_ascii_case("attachment"))
     }
 
+    /// Whether the sender wants it shown among the words.
+    pub fn is_inline(&self) -> bool {
+        self.headers.disposition().is_some_and(|found| found.ctype().eq_ignore_ascii_case("inline"))
+    }
+
+    /// Whether nothing stands below the header.
+    pub fn is_empty(&self) -> bool {
+        self.body.trim_ascii().is_empty()
+    }
+
     /// The parts of a multipart, at most one more than [`PARTS`]; none where no boundary can be found.
     pub fn children(&self) -> Vec<Part<'x>> {
         let named = self.parameter("boundary").map(|boundary| boundary.trim_end().as_bytes());
@@ -74,7 +85,22 @@ impl<'x> Part<'x> {
 
     /// The content as text.
     pub fn text(&self) -> String {
-        charset::decode(&self.bytes(), self.parameter("charset").unwrap_or_default())
+        let bytes = self.bytes();
+        let named = self.parameter("charset").filter(|charset| !charset.is_empty());
+        let charset = named.map(str::to_owned).or_else(|| self.charset_of_html(&bytes)).unwrap_or_default();
+        charset::decode(&bytes, &charset)
+    }
+
+    /// What an HTML document says of itself in its first lines.
+    fn charset_of_html(&self, bytes: &[u8]) -> Option<String> {
+        const HEAD: usize = 2048;
+        if self.media_type() != "text/html" {
+            return None;
+        }
+        let head = String::from_utf8_lossy(bytes.get(..HEAD).unwrap_or(bytes)).to_ascii_lowercase();
+        let (_, after) = head.split_once("charset=")?;
+        let name = after.trim_start_matches(['"', '\'', ' ']).split(['"', '\'', ' ', '>', ';', '/']).next()?;
+        Some(name.to_owned())
     }
 }
 
@@ -127,11 +153,43 @@ fn guess_boundary(body: &[u8]) -> Option<&[u8]> {
     None
 }
 
-fn base64(bytes: &[u8]) -> Vec<u8> {
-    base64_decode(bytes).unwrap_or_else(|| {
-        let is_digit = |b: &u8| b.is_ascii_alphanumeric() || b"+/=".contains(b);
-        let digits: Vec<u8> = bytes.iter().copied().filter(is_digit).collect();
-        base64_decode(&digits).unwrap_or_default()
+/// RFC 2045 section 6.8, also where it was cut off, put together from several texts, or goes on in plain words.
+pub fn base64(bytes: &[u8]) -> Vec<u8> {
+    base64_decode(bytes).unwrap_or_else(|| base64_in_pieces(bytes))
+}
+
+fn base64_in_pieces(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() / 4 * 3);
+    let (mut bits, mut count, mut ended) = (0u32, 0u8, false);
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let is_foreign = line.trim_ascii().iter().any(|byte| digit(*byte).is_none() && *byte != b'=');
+        if is_foreign && ended {
+            break;
+        }
+        for byte in line {
+            match digit(*byte) {
+                Some(digit) => (bits, count) = (bits << 6 | digit, count + 6),
+                None if *byte == b'=' => (bits, count, ended) = (0, 0, true),
+                None => {}
+            }
+            if count >= 8 {
+                count -= 8;
+                out.push(u8::try_from(bits >> count & 0xff).unwrap_or_default());
+            }
+        }
+    }
+    out
+}
+
+/// The value of a base64 digit.
+fn digit(byte: u8) -> Option<u32> {
+    Some(match byte {
+        b'A'..=b'Z' => u32::from(byte - b'A'),
+        b'a'..=b'z' => u32::from(byte - b'a') + 26,
+        b'0'..=b'9' => u32::from(byte - b'0') + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
     })
 }
 
@@ -227,10 +285,23 @@ mod tests {
     }
 
     #[test]
+    fn an_html_document_may_name_its_character_set_itself() {
+        let text = |raw: &[u8]| Part::parse(raw).text();
+        assert!(text(b"Content-Type: text/html\n\n<meta charset=\"koi8-r\">\xf0").ends_with('\u{41f}'));
+        assert!(
+            text(b"Content-Type: text/html; charset=windows-1251\n\n<meta charset=koi8-r>\xcf").ends_with('\u{41f}')
+        );
+    }
+
+    #[test]
     fn broken_encodings_are_read_as_far_as_they_go() {
         let broken = b"a=3Db=\r\nc =ZZ=\t\nd= e=\xff=C3=A4  \r\n=";
         assert_eq!(quoted_printable(broken), b"a=bc =ZZd= e=\xff\xc3\xa4\r\n");
         assert_eq!(base64(b"SGFs\r\nbG8=\r\n"), b"Hallo");
         assert_eq!(base64(b"SGFs!bG8"), b"Hallo");
+        assert_eq!(base64(b"SGFsbG8="), b"Hallo");
+        assert_eq!(base64(b"SGFsbG8gV2Vsd"), b"Hallo Wel");
+        assert_eq!(base64(b"SGFsbG8=\r\nIFdlbHQ=\r\n"), b"Hallo Welt");
+        assert_eq!(base64(b"SGFsbG8=\r\n-- \r\nGesendet mit AntiVirus\r\n"), b"Hallo");
     }
 }

@@ -18,6 +18,14 @@ const EXTENSIONS: &[(&str, &str)] = &[
     ("application/pdf", "pdf"),
     ("application/zip", "zip"),
     ("application/json", "json"),
+    ("application/xml", "xml"),
+    ("application/msword", "doc"),
+    ("application/vnd.ms-excel", "xls"),
+    ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", "docx"),
+    ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"),
+    ("application/vnd.openxmlformats-officedocument.presentationml.presentation", "pptx"),
+    ("application/vnd.oasis.opendocument.text", "odt"),
+    ("application/vnd.oasis.opendocument.spreadsheet", "ods"),
     ("application/pkcs7-mime", "p7m"),
     ("application/pkcs7-signature", "p7s"),
     ("application/pgp-encrypted", "asc"),
@@ -37,14 +45,30 @@ const EXTENSIONS: &[(&str, &str)] = &[
     ("video/mp4", "mp4"),
 ];
 
+const ANY: &str = "application/octet-stream";
+
 /// The file that a part holds. `number` tells nameless ones apart.
 pub fn of(part: &Part<'_>, number: usize) -> Attachment {
-    let media_type = Some(part.media_type()).filter(|it| is_media_type(it));
-    let media_type = media_type.unwrap_or_else(|| "application/octet-stream".to_owned());
-    let bytes = Bytes::from(part.bytes().into_owned());
-    let given = part.headers.file_name().and_then(|name| clean::file_name(&name));
+    let name = part.headers.file_name().unwrap_or_default();
+    named(&name, &part.media_type(), Bytes::from(part.bytes().into_owned()), number)
+}
+
+/// A file of this name, which may be empty, and of this type, which may be none.
+pub fn named(name: &str, media_type: &str, bytes: Bytes, number: usize) -> Attachment {
+    let given = clean::file_name(name);
+    let media_type =
+        Some(media_type.to_owned()).filter(|it| is_media_type(it) && it != ANY).or_else(|| by_name(given.as_deref()?));
+    let media_type = media_type.unwrap_or_else(|| ANY.to_owned());
     let name = given.or_else(|| mail_name(&media_type, &bytes)).unwrap_or_else(|| nameless(&media_type, number));
     Attachment { name, media_type, location: String::new(), bytes }
+}
+
+/// The type of a file of which nothing is known but its name: many programs send every file as "any bytes".
+fn by_name(name: &str) -> Option<String> {
+    let (_, end) = name.rsplit_once('.')?;
+    let end = end.to_ascii_lowercase();
+    let end = if end == "jpeg" { "jpg" } else { end.as_str() };
+    EXTENSIONS.iter().find(|(_, extension)| *extension == end).map(|(known, _)| (*known).to_owned())
 }
 
 /// A whole mail as a file.

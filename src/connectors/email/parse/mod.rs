@@ -2,11 +2,19 @@
 
 pub(super) mod attachment;
 mod body;
+mod calendar;
+mod forwarded;
+mod original;
 mod people;
+mod pictures;
+mod reaction;
+mod sealed;
+mod tnef;
+mod walk;
 
 use super::{
     address::Identity,
-    mime::{self, Part},
+    mime::{Part, headers::Headers},
     report,
     text::subject,
 };
@@ -17,11 +25,7 @@ use crate::{
     message::{Arrival, Attachment, Body, Inbound, RawArrival},
 };
 use body::Piece;
-
-/// How deep parts may be nested; mail programs need four levels.
-const DEPTH: usize = 20;
-/// How many parts are shown as words; further ones are files. Apple Mail writes one before and after every picture.
-const WORDS: usize = 20;
+use walk::{Place, Walk};
 
 /// What reading a mail needs to know besides the mail.
 pub struct Reader<'a> {
@@ -41,11 +45,12 @@ impl Reader<'_> {
         if let Some(receipt) = report::read(&mail) {
             return Ok(Inbound::Receipt(receipt));
         }
-        let fits = u64::try_from(raw.raw.len()).is_ok_and(|size| size <= self.max_size);
         let (from, from_name) =
             mail.headers.sender().ok_or_else(|| Failure::permanent(Reason::Unreadable, "the mail has no sender"))?;
-        let content = if fits { content(&mail) } else { None };
-        let (body, attachments) = content.unwrap_or_else(|| self.beyond(raw));
+        let content = if self.is_readable(raw) { self.content(&mail, raw) } else { None };
+        let content = content.unwrap_or_else(|| self.beyond(raw));
+        let subject = subject::bare(mail.headers.subject());
+        let original = (!content.is_whole).then(|| original::of(&raw.raw, subject.as_deref()));
         let people = people::of(&mail.headers, self.identity, &from);
         Ok(Inbound::Message(Box::new(Arrival {
             message: mail.headers.message_id().unwrap_or_else(|| made_id(raw)),
@@ -57,107 +62,95 @@ impl Reader<'_> {
             others: people.others,
             answers: people::answers(&mail.headers, self.identity),
             automatic: false,
-            reaction: None,
-            shows_reactions: false,
-            subject: subject::bare(mail.headers.subject()),
-            body,
-            attachments,
-            original: None,
+            reaction: content.reaction,
+            // Delta Chat says so in every mail.
+            shows_reactions: content.reacts || !mail.headers.texts("Chat-Version").is_empty(),
+            subject,
+            body: content.body,
+            attachments: content.attachments,
+            original,
         })))
     }
 
-    fn beyond(&self, raw: &RawArrival) -> (Body, Vec<Attachment>) {
-        let body = Body { text: self.language.look_up("mail-beyond-limits", &[]), html: None };
-        (body, vec![attachment::of_mail(raw.raw.clone())])
+    /// Whether its size and its header are such as people's mails have.
+    fn is_readable(&self, raw: &RawArrival) -> bool {
+        let fits = u64::try_from(raw.raw.len()).is_ok_and(|size| size <= self.max_size);
+        fits && !Headers::is_too_long(&raw.raw)
     }
+
+    /// `None` beyond the limits.
+    fn content(&self, mail: &Part<'_>, raw: &RawArrival) -> Option<Content> {
+        let mut walk = Walk::new(self.language);
+        let mut pieces = walk.pieces(mail, &Place::default())?;
+        if let Some(reaction) = walk.reaction {
+            let body = Body { text: reaction.clone(), html: None };
+            let reaction = Some(reaction);
+            return Some(Content { body, attachments: Vec::new(), reaction, reacts: walk.reacts, is_whole: true });
+        }
+        pieces.retain(|piece| !piece.is_empty());
+        if pieces.is_empty() {
+            pieces.extend(walk.otherwise);
+        }
+        pictures::rename(&mut walk.files);
+        let placed = pictures::place(&mut pieces, &walk.files, self.language);
+        // What was passed on is what the sender has to say.
+        let is_forward = subject::is_forward(mail.headers.subject());
+        let own: Vec<Piece> = if is_forward { pieces } else { pieces.into_iter().map(Piece::without_quotes).collect() };
+        // Of an encrypted mail the original is a file already.
+        let is_whole = walk.is_sealed || own.iter().all(Piece::is_whole);
+        let note = |key: &str| Piece::of_text(self.language.look_up(key, &[]));
+        let sealed = walk.is_sealed.then(|| note("mail-encrypted"));
+        let signed = walk.is_signed.then(|| note("mail-signed"));
+        let html: String = own.iter().filter_map(|piece| piece.html.as_deref()).collect();
+        let pieces = walk.first.into_iter().chain(sealed).chain(own).chain(walk.last).chain(signed);
+        let body = body::joined(pieces.collect());
+        let mut attachments = pictures::kept(walk.files, &placed, &body, self.language);
+        if walk.is_sealed {
+            attachments.push(attachment::of_mail(raw.raw.clone()));
+        }
+        let mut content = Content { body, attachments, reaction: None, reacts: false, is_whole };
+        if content.body.text.is_empty() && content.attachments.is_empty() {
+            self.fill(&mut content, mail, &html, raw);
+        }
+        Some(content)
+    }
+
+    /// Says something of a mail that says nothing.
+    fn fill(&self, content: &mut Content, mail: &Part<'_>, html: &str, raw: &RawArrival) {
+        let pictures = pictures::alternative_texts(html);
+        content.body.html = None;
+        content.body.text = if !pictures.is_empty() {
+            pictures
+        } else if html.to_ascii_lowercase().contains("<img") {
+            content.attachments.push(attachment::of_mail(raw.raw.clone()));
+            content.is_whole = true;
+            self.language.look_up("mail-only-remote", &[])
+        } else {
+            subject::bare(mail.headers.subject()).unwrap_or_else(|| self.language.look_up("mail-empty", &[]))
+        };
+    }
+
+    fn beyond(&self, raw: &RawArrival) -> Content {
+        let body = Body { text: self.language.look_up("mail-beyond-limits", &[]), html: None };
+        let attachments = vec![attachment::of_mail(raw.raw.clone())];
+        Content { body, attachments, reaction: None, reacts: false, is_whole: true }
+    }
+}
+
+/// What a mail holds for people.
+struct Content {
+    body: Body,
+    attachments: Vec<Attachment>,
+    reaction: Option<String>,
+    /// By RFC 9078.
+    reacts: bool,
+    /// Nothing is left out that somebody could miss.
+    is_whole: bool,
 }
 
 /// A Message-ID for a mail without one: the same for a repeat, and in nobody's domain (RFC 2606).
 fn made_id(raw: &RawArrival) -> RemoteMessageId {
     RemoteMessageId::new(format!("{}@missing.invalid", raw.source))
-}
-
-/// Words and files; `None` beyond the limits.
-fn content(mail: &Part<'_>) -> Option<(Body, Vec<Attachment>)> {
-    let mut walk = Walk::default();
-    let pieces = walk.pieces(mail, &Place::default())?;
-    // What was passed on is what the sender has to say.
-    let is_forward = subject::is_forward(mail.headers.subject());
-    let pieces = if is_forward { pieces } else { pieces.into_iter().map(Piece::without_quotes).collect() };
-    Some((body::joined(pieces), walk.attachments))
-}
-
-/// Where a part stands.
-#[derive(Clone, Default)]
-struct Place {
-    depth: usize,
-    /// The media type of the multipart around it; empty for the mail itself.
-    around: String,
-    is_first: bool,
-}
-
-#[derive(Default)]
-struct Walk {
-    parts: usize,
-    words: usize,
-    attachments: Vec<Attachment>,
-}
-
-impl Walk {
-    /// The words of a part; its files are kept beside. `None` beyond the limits.
-    fn pieces(&mut self, part: &Part<'_>, place: &Place) -> Option<Vec<Piece>> {
-        self.parts += 1;
-        if self.parts > mime::PARTS || place.depth > DEPTH {
-            return None;
-        }
-        let media_type = part.media_type();
-        let children = if media_type.starts_with("multipart/") { part.children() } else { Vec::new() };
-        if !children.is_empty() {
-            return self.multipart(&media_type, &children, place.depth + 1);
-        }
-        if self.words < WORDS && is_words(part, &media_type, place) {
-            self.words += 1;
-            let piece = if media_type == "text/html" { Piece::html(part) } else { Piece::plain(part) };
-            return Some(vec![piece]);
-        }
-        if !is_noise(&media_type, &place.around) {
-            self.attachments.push(attachment::of(part, self.attachments.len() + 1));
-        }
-        Some(Vec::new())
-    }
-
-    fn multipart(&mut self, media_type: &str, children: &[Part<'_>], depth: usize) -> Option<Vec<Piece>> {
-        let mut each = Vec::new();
-        for (index, child) in children.iter().enumerate() {
-            let place = Place { depth, around: media_type.to_owned(), is_first: index == 0 };
-            each.push(self.pieces(child, &place)?);
-        }
-        if media_type == "multipart/alternative" {
-            return Some(vec![Piece::of_alternatives(each)]);
-        }
-        Some(each.into_iter().flatten().collect())
-    }
-}
-
-/// Whether a part without parts of its own is something to read rather than a file.
-fn is_words(part: &Part<'_>, media_type: &str, place: &Place) -> bool {
-    // A multipart in which no boundary can be found is shown as it is.
-    let is_text = media_type == "text/plain" || media_type == "text/html" || media_type.starts_with("multipart/");
-    let is_sole = place.around.is_empty() || place.around == "multipart/alternative";
-    // Some programs give the first text a name; a later one with a name is a file.
-    let has_name = part.headers.file_name().is_some();
-    is_text && !part.is_attached() && (is_sole || place.is_first || !has_name)
-}
-
-/// Forms and signatures that say nothing to a person.
-fn is_noise(media_type: &str, around: &str) -> bool {
-    match around {
-        "multipart/alternative" => {
-            ["text/x-amp-html", "text/watch-html", "text/enriched", "text/richtext"].contains(&media_type)
-        }
-        "multipart/signed" => media_type.ends_with("-signature"),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

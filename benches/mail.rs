@@ -1,0 +1,190 @@
+//! Reads and renders mails by the thousand, as the bridge would: `cargo bench --bench mail -- FOLDER ...`, without
+//! folders those of `tests/fixtures`. Prints counts by folder, how fast it went, the slowest mail, and every mail that
+//! made Fehmarn panic, said nothing, or came out with fewer files than `mail-parser` finds in it.
+//!
+//! A file that ends in `.txt` is the text of a mail, one that ends in `.tnef` a `winmail.dat`; all others are whole mails.
+
+#![allow(clippy::disallowed_methods)]
+
+use base64::Engine;
+use bytes::Bytes;
+use fehmarn::{
+    connector::Connector,
+    connectors::email,
+    failure::Failure,
+    ids::{LocalUser, SourceId},
+    matrix::format,
+    message::{Inbound, RawArrival},
+    yaml::Document,
+};
+use mail_parser::MessageParser;
+use std::{
+    env, fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+const SECTION: &str = "connectors:\n  email:\n    domain: amt.example\n    smtp: { host: 127.0.0.1, tls: none }\n    \
+    lmtp: { listen: '127.0.0.1:0' }\n    max_size: 1GB\n";
+
+#[derive(Default)]
+struct Tally {
+    mails: usize,
+    messages: usize,
+    reports: usize,
+    unreadable: usize,
+    files: usize,
+    panics: usize,
+    empty: usize,
+    fewer_files: usize,
+    bytes: usize,
+    took: Duration,
+    slowest: Option<(Duration, PathBuf)>,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    // What cargo-nextest asks of every test program: here is no test to list.
+    if arguments.iter().any(|argument| argument == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    let mut folders: Vec<PathBuf> =
+        arguments.iter().filter(|argument| !argument.starts_with("--")).map(PathBuf::from).collect();
+    if folders.is_empty() {
+        folders.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let document = Document::new(Path::new("config.yaml"), SECTION.to_owned());
+    let connector = (email::KIND.build)(&document, &|_| None).unwrap();
+    let mut sound = true;
+    for folder in folders {
+        let mut files = Vec::new();
+        collect(&folder, &mut files);
+        files.sort();
+        let mut tally = Tally::default();
+        for file in files {
+            one(&runtime, &connector, &file, &mut tally);
+        }
+        sound &= tally.panics == 0 && tally.empty == 0 && tally.mails > 0;
+        tally.print(&folder);
+    }
+    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        let ends = |ends: &[&str]| path.extension().is_some_and(|end| ends.iter().any(|one| end == *one));
+        if path.is_dir() {
+            collect(&path, files);
+        } else if !ends(&["json", "yml", "yaml", "rb", "py", "go", "golden", "body"]) {
+            // Beside a mail of ours its page ends in .txt.
+            let is_page = ends(&["txt"]) && path.with_extension("eml").exists();
+            if !is_page {
+                files.push(path);
+            }
+        }
+    }
+}
+
+fn mail(path: &Path) -> Bytes {
+    let content = fs::read(path).unwrap();
+    match path.extension().and_then(|end| end.to_str()) {
+        Some("txt") => [b"From: bob@example.org\r\n\r\n", content.as_slice()].concat().into(),
+        Some("tnef") => {
+            let lines = base64::engine::general_purpose::STANDARD.encode(content);
+            format!("From: bob@example.org\r\nContent-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: base64\r\n\r\n{lines}").into()
+        }
+        _ if has_sender(&content) => content.into(),
+        // Many samples are only what a test needs.
+        _ => [b"From: bob@example.org\r\n", content.as_slice()].concat().into(),
+    }
+}
+
+fn has_sender(mail: &[u8]) -> bool {
+    mail.split(|byte| *byte == b'\n')
+        .take(500)
+        .any(|line| line.get(..5).is_some_and(|it| it.eq_ignore_ascii_case(b"from:")))
+}
+
+fn one(runtime: &tokio::runtime::Runtime, connector: &Arc<dyn Connector>, path: &Path, tally: &mut Tally) {
+    let bytes = mail(path);
+    let raw = RawArrival {
+        source: SourceId::new("source"),
+        lane: String::new(),
+        to: LocalUser::new("anna"),
+        raw: bytes.clone(),
+    };
+    tally.mails += 1;
+    tally.bytes += bytes.len();
+    let begin = Instant::now();
+    let read = catch_unwind(AssertUnwindSafe(|| runtime.block_on(connector.read(&raw, 1)).map(rendered)));
+    let took = begin.elapsed();
+    tally.took += took;
+    if tally.slowest.as_ref().is_none_or(|(slowest, _)| took > *slowest) {
+        tally.slowest = Some((took, path.to_owned()));
+    }
+    match read {
+        Err(_) => {
+            tally.panics += 1;
+            println!("PANIC {}", path.display());
+        }
+        Ok(read) => tally.count(read, path, &bytes),
+    }
+}
+
+/// A message as (has words, files); `None` for a report.
+fn rendered(inbound: Inbound) -> Option<(bool, usize)> {
+    let Inbound::Message(arrival) = inbound else { return None };
+    let (content, overflow) = format::incoming(&arrival.body);
+    let words = !content.body().trim().is_empty();
+    Some((words, overflow.iter().chain(&arrival.attachments).count()))
+}
+
+impl Tally {
+    fn count(&mut self, read: Result<Option<(bool, usize)>, Failure>, path: &Path, bytes: &[u8]) {
+        match read {
+            Err(failure) => {
+                self.unreadable += 1;
+                println!("unreadable: {failure}: {}", path.display());
+            }
+            Ok(None) => self.reports += 1,
+            Ok(Some((words, files))) => {
+                self.messages += 1;
+                self.files += files;
+                if !words && files == 0 {
+                    self.empty += 1;
+                    println!("EMPTY {}", path.display());
+                }
+                let theirs = MessageParser::new().parse(bytes).map_or(0, |mail| mail.attachment_count());
+                if files < theirs {
+                    self.fewer_files += 1;
+                    println!("files: {files}, mail-parser: {theirs}: {}", path.display());
+                }
+            }
+        }
+    }
+
+    fn print(&self, folder: &Path) {
+        println!(
+            "{}: {} mails ({} messages, {} reports, {} unreadable), {} files; {} panics, {} empty, {} with fewer files than mail-parser finds",
+            folder.display(),
+            self.mails,
+            self.messages,
+            self.reports,
+            self.unreadable,
+            self.files,
+            self.panics,
+            self.empty,
+            self.fewer_files
+        );
+        let seconds = self.took.as_secs_f64().max(1e-9);
+        println!("  {:.0} mails/s, {:.1} MB/s", self.mails as f64 / seconds, self.bytes as f64 / 1e6 / seconds);
+        if let Some((took, path)) = &self.slowest {
+            println!("  slowest: {:.1} ms, {}", took.as_secs_f64() * 1e3, path.display());
+        }
+    }
+}
