@@ -30,7 +30,7 @@ use crate::{
     connector::{Capabilities, Connector, Finding, Inbox, Kind},
     failure::Failure,
     ids::RemoteUserId,
-    message::{Delivery, Inbound, RawArrival, Sent},
+    message::{Body, Delivery, Inbound, Instructions, RawArrival, Sent},
     yaml::{self, Document},
 };
 use address::Identity;
@@ -107,6 +107,10 @@ impl Connector for Email {
         let mail = compose::compose(&self.identity, delivery)?;
         self.smtp.send(&mail).await?;
         Ok(Sent { message: mail.message, subject: Some(mail.topic) })
+    }
+
+    fn instructions(&self, body: &mut Body) -> Instructions {
+        compose::instructions::take(body)
     }
 
     async fn read(&self, raw: &RawArrival, _attempt: u32) -> Result<Inbound, Failure> {
