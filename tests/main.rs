@@ -12,5 +12,6 @@ mod golden;
 mod imap;
 mod kill;
 mod layers;
+mod mail_out;
 mod postgres;
 mod store;
