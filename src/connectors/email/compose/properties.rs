@@ -151,7 +151,9 @@ proptest! {
         }
         for (n, (found, file)) in parsed.attachments().zip(&delivery.attachments).enumerate() {
             let name = clean::file_name(&file.name).unwrap_or_else(|| format!("file-{}", n + 1));
-            prop_assert_eq!((found.attachment_name(), found.contents()), (Some(name.as_str()), file.bytes.as_ref()));
+            // `mail-parser` leaves the fold in a quoted string that has an escape in it.
+            let found_name = clean::line(found.attachment_name().unwrap_or_default(), usize::MAX);
+            prop_assert_eq!((found_name, found.contents()), (name, file.bytes.as_ref()));
         }
     }
 
