@@ -15,6 +15,7 @@ mod hold;
 mod imap;
 mod kill;
 mod layers;
+mod mail_out;
 mod postgres;
 mod store;
 mod threads;

@@ -33,6 +33,8 @@ pub struct Setup {
     pub imap: bool,
     /// Lines below `permissions:`.
     pub permissions: Vec<String>,
+    /// Further lines below `connectors.email:`.
+    pub email: Vec<String>,
     /// A write beyond a limit of file size is an error, not a signal.
     pub survives_file_limit: bool,
     taken: Taken,
@@ -61,6 +63,7 @@ impl Setup {
             lmtp: true,
             imap: false,
             permissions: vec!["'*': none".into(), format!("{:?}: write", servers().server_name)],
+            email: Vec::new(),
             survives_file_limit: false,
             slot,
             taken,
@@ -132,6 +135,9 @@ impl Setup {
                 "    imap: {{ host: 127.0.0.1, port: {}, tls: none, username: {imap_login:?}, password: {:?} }}\n",
                 servers.mail_ports.imap, servers.password,
             );
+        }
+        for line in &self.email {
+            text += &format!("    {line}\n");
         }
         text
     }

@@ -31,7 +31,7 @@ use crate::{
     failure::Failure,
     ids::RemoteUserId,
     language::Language,
-    message::{Delivery, Inbound, RawArrival, Sent},
+    message::{Body, Delivery, Inbound, Instructions, RawArrival, Sent},
     yaml::{self, Document},
 };
 use address::Identity;
@@ -112,6 +112,10 @@ impl Connector for Email {
         let mail = compose::compose(&self.identity, delivery)?;
         self.smtp.send(&mail).await?;
         Ok(Sent { message: mail.message, subject: Some(mail.topic) })
+    }
+
+    fn instructions(&self, body: &mut Body) -> Instructions {
+        compose::instructions::take(body)
     }
 
     async fn read(&self, raw: &RawArrival, _attempt: u32) -> Result<Inbound, Failure> {

@@ -1,18 +1,23 @@
 use super::*;
 use crate::{
-    connectors::email::{arrival, fixture},
-    ids::{DeliveryId, LocalUser},
-    message::{Arrival, Inbound, Writer},
+    connectors::email::{
+        address::{People, Person},
+        arrival, fixture,
+        text::flowed,
+    },
+    ids::{DeliveryId, LocalUser, RemoteUserId},
+    message::{Arrival, Attachment, Body, Inbound, Quote, Thread, Writer},
 };
 use bytes::Bytes;
+use mail_parser::MessageParser;
 
 const ID: &str = "mzxw6ytboi2dkmbrgq4tqmzxga";
 
-fn identity() -> Identity {
+pub fn identity() -> Identity {
     Identity::new("chat.example.org", "{localpart}@chat.example.org").unwrap()
 }
 
-fn delivery(text: &str) -> Delivery {
+pub fn delivery(text: &str) -> Delivery {
     Delivery {
         id: DeliveryId::new(ID),
         writer: Writer { user: LocalUser::new("anna"), name: "Anna Muster".into() },
@@ -28,7 +33,7 @@ fn delivery(text: &str) -> Delivery {
     }
 }
 
-fn file(name: &str, media_type: &str, bytes: &'static [u8]) -> Attachment {
+pub fn file(name: &str, media_type: &str, bytes: &'static [u8]) -> Attachment {
     Attachment {
         name: name.into(),
         media_type: media_type.into(),
@@ -60,14 +65,33 @@ fn read(delivery: &Delivery) -> Arrival {
     }
 }
 
+/// Both forms of the words, decoded; without what stands around every HTML.
+fn forms(identity: &Identity, delivery: &Delivery) -> (String, String) {
+    let mail = compose(identity, delivery).unwrap();
+    let parsed = MessageParser::new().parse(&mail.bytes).unwrap();
+    let text = parsed.text_bodies().next().unwrap().text_contents().unwrap();
+    let text = flowed::decode(text, false);
+    let html = parsed.html_bodies().next().unwrap().text_contents().unwrap().replace("\r\n", "\n");
+    let html = html.split_once("11pt\">\n").unwrap().1.rsplit_once("\n</div>\n</body>").unwrap().0.to_owned();
+    (text, html)
+}
+
 #[test]
-fn a_first_message_is_a_plain_personal_mail() {
+fn a_first_message_is_an_ordinary_personal_mail() {
     assert_eq!(
         mail(&delivery("Guten Tag,\nbitte melden Sie sich.\n")),
         "From: \"Anna Muster\" <anna@chat.example.org>\r\nTo: <bob@example.org>\r\nSubject: Guten Tag,\r\n\
          Date: Thu, 12 Nov 2026 09:00:00 +0000\r\nMessage-ID: <mzxw6ytboi2dkmbrgq4tqmzxga@chat.example.org>\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/alternative; boundary=\"=_mzxw6ytboi2dkmbrgq4tqmzxga_a\"\r\n\r\n\r\n\
+         --=_mzxw6ytboi2dkmbrgq4tqmzxga_a\r\n\
          Content-Type: text/plain; charset=\"utf-8\"; format=\"flowed\"\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\
-         Guten Tag,\r\nbitte melden Sie sich.\r\n"
+         Guten Tag,\r\nbitte melden Sie sich.\r\n\r\n\
+         --=_mzxw6ytboi2dkmbrgq4tqmzxga_a\r\n\
+         Content-Type: text/html; charset=\"utf-8\"\r\nContent-Transfer-Encoding: 7bit\r\n\r\n\
+         <!DOCTYPE html>\r\n<html><head><meta charset=\"utf-8\"></head>\r\n<body>\r\n\
+         <div style=\"font-family:Calibri,Helvetica,Arial,sans-serif;font-size:11pt\">\r\n\
+         Guten Tag,<br>\r\nbitte melden Sie sich.\r\n</div>\r\n</body></html>\r\n\r\n\
+         --=_mzxw6ytboi2dkmbrgq4tqmzxga_a--\r\n"
     );
 }
 
@@ -114,6 +138,37 @@ fn all_recipients_see_each_other_once() {
     assert!(header(&delivery).contains("\r\nTo: <bob@example.org>\r\n"));
     delivery.audience = (0..500).map(|n| RemoteUserId::new(format!("person{n}@example.org"))).collect();
     assert_eq!(header(&delivery).matches("@example.org>").count(), 501);
+}
+
+#[test]
+fn who_gets_a_copy_stands_in_cc_and_nobody_stands_in_both() {
+    let mut delivery = delivery("x");
+    delivery.copies = ["carla@example.com", "Bob@example.org", "no address", "carla@example.com", "dan@example.com"]
+        .map(RemoteUserId::new)
+        .into();
+    let recipients = "\r\nTo: <bob@example.org>\r\nCc: <carla@example.com>, <dan@example.com>\r\n";
+    assert!(header(&delivery).contains(recipients), "{}", header(&delivery));
+    delivery.to = RemoteUserId::new("dan@example.com");
+    assert!(header(&delivery).contains(recipients), "{}", header(&delivery));
+    assert_eq!(compose(&identity(), &delivery).unwrap().to, "dan@example.com");
+    delivery.audience.clear();
+    let header = header(&delivery);
+    assert!(
+        header.contains("\r\nCc: <carla@example.com>, <bob@example.org>, <dan@example.com>\r\n")
+            && !header.contains("\r\nTo:")
+    );
+}
+
+#[test]
+fn an_address_beyond_ascii_does_not_keep_the_mail_from_the_others() {
+    let mut delivery = delivery("x");
+    delivery.audience.push(RemoteUserId::new("j\u{fc}rgen@example.org"));
+    assert!(header(&delivery).contains("\r\nTo: <bob@example.org>, =?utf-8?"), "{}", header(&delivery));
+    delivery.to = RemoteUserId::new("j\u{fc}rgen@example.org");
+    let mail = compose(&identity(), &delivery).unwrap();
+    let text = String::from_utf8(mail.bytes).unwrap();
+    assert!(mail.needs_utf8 && mail.to == "j\u{fc}rgen@example.org");
+    assert!(text.contains("\r\nTo: <bob@example.org>, <j\u{fc}rgen@example.org>\r\n"), "{text}");
 }
 
 #[test]
@@ -194,17 +249,167 @@ fn a_turned_name_is_turned_back() {
 fn words_come_back_in_both_forms() {
     let text = "Guten Tag Herr Beispiel,\n\nvielen Dank f\u{fc}r Ihre Nachricht vom letzten Dienstag, die wir an das Bauamt weitergegeben haben.\n\n  - Punkt\n>5 St\u{fc}ck\nFrom here\n.\n\u{1f600} \u{65e5}\u{672c}";
     let mut delivery = delivery(text);
-    assert_eq!(read(&delivery).body, Body { text: text.into(), html: None });
-    delivery.body.html = Some("<p>Gr\u{fc}\u{df}e</p>\n<p>= \u{1f600}</p>".into());
+    assert_eq!(read(&delivery).body.text, text);
+    assert!(forms(&identity(), &delivery).1.contains("haben.<br>\n<br>\n&nbsp; - Punkt<br>\n&gt;5 St\u{fc}ck<br>\n"));
+    delivery.body = Body {
+        text: "Gr\u{fc}\u{df}e\n\n= \u{1f600}".into(),
+        html: Some("<p>Gr\u{fc}\u{df}e</p>\n<p>= \u{1f600}</p>".into()),
+    };
     let raw = mail(&delivery);
     assert!(raw.find("text/plain") < raw.find("text/html") && raw.contains("multipart/alternative"), "{raw}");
-    let body = read(&delivery).body;
-    assert_eq!(body.text, text);
-    let html = body.html.unwrap();
+    let (text, html) = forms(&identity(), &delivery);
+    assert_eq!(text, "Gr\u{fc}\u{df}e\n\n= \u{1f600}\n");
+    let p = "<p style=\"margin:0 0 8pt 0\">";
+    assert_eq!(html, format!("{p}Gr\u{fc}\u{df}e</p>\n{p}= \u{1f600}</p>"));
+}
+
+#[test]
+fn all_that_matrix_can_format_is_carried_over_with_its_style() {
+    let mut delivery = delivery("x");
+    delivery.body.html = Some(
+        "<h1>A</h1><p><b>b</b><strong>b</strong><i>i</i><em>e</em><del>d</del><s>s</s><u>u</u>x<sup>2</sup><sub>3</sub><br></p>\
+         <ul><li>1<ol start=\"3\"><li>2</li></ol></li></ul><a href=\"https://x.example\">x</a><a>Bob</a><hr>\
+         <blockquote><p>q</p></blockquote><pre><code class=\"language-rust\">a\n  b</code></pre><code>c</code>\
+         <table><thead><tr><th>h</th></tr></thead><tbody><tr><td>d</td></tr></tbody></table>\
+         <img src=\"https://x.example/1.gif\"><script>alert(1)</script><p style=\"x\" onclick=\"x\">p</p><a href=\"javascript:x\">y</a>"
+            .into(),
+    );
+    let (_, html) = forms(&identity(), &delivery);
+    for part in [
+        "<h1 style=\"",
+        "<b>b</b><strong>b</strong><i>i</i><em>e</em><del>d</del><s>s</s><u>u</u>x<sup>2</sup><sub>3</sub><br>",
+        "<li>1<ol start=\"3\" style=\"",
+        "<a href=\"https://x.example\">x</a><a>Bob</a><hr>",
+        "border-left:2pt solid",
+        "<pre style=\"",
+        "a\n  b</code></pre><code style=\"",
+        "<th style=\"",
+        "<td style=\"",
+        "<p style=\"margin:0 0 8pt 0\">p</p><a>y</a>",
+    ] {
+        assert!(html.contains(part), "{part}\n{html}");
+    }
+    for part in ["img", "script", "alert", "onclick", "javascript", "class"] {
+        assert!(!html.contains(part), "{part}\n{html}");
+    }
+    delivery.body.html = Some("<ul><li>1<ol><li>2</li></ol></li></ul><ul><li>3</li></ul>".into());
+    let margins = forms(&identity(), &delivery).1;
+    let margins: Vec<&str> =
+        margins.split("margin-bottom:").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(margins, ["8pt", "0", "8pt"], "a list in a list has no space below it");
+}
+
+#[test]
+fn the_text_is_what_was_typed_unless_it_says_less_than_the_html() {
+    let list = "<p>Bitte <b>heute</b>:</p><ul><li>Ausweis</li></ul>";
+    let link = "<p>Zum <a href=\"https://x.example/termin\">Termin</a></p>";
+    for (text, html, expected) in [
+        ("Bitte **heute**:\n\n* Ausweis", list, "Bitte **heute**:\n\n* Ausweis\n"),
+        ("", list, "Bitte heute:\n- Ausweis\n"),
+        ("Zum Termin", link, "Zum Termin (https://x.example/termin)\n"),
+        ("Zum [Termin](https://x.example/termin)", link, "Zum [Termin](https://x.example/termin)\n"),
+        ("1. a\n1. b", "<ol><li>a</li><li>b</li></ol>", "1. a\n2. b\n"),
+    ] {
+        let mut delivery = delivery(text);
+        delivery.body.html = Some(html.into());
+        assert_eq!(forms(&identity(), &delivery).0, expected);
+    }
+}
+
+#[test]
+fn a_bare_address_is_a_link_however_it_was_written() {
+    let link = "<a href=\"https://x.example/?a=1&amp;b=2\">https://x.example/?a=1&amp;b=2</a>.";
+    let text = "Siehe https://x.example/?a=1&b=2.";
+    for html in [None, Some("<p>Siehe https://x.example/?a=1&amp;b=2.</p>".to_owned())] {
+        let delivery = Delivery { body: Body { text: text.into(), html }, ..delivery("") };
+        let (plain, html) = forms(&identity(), &delivery);
+        assert!(html.contains(link) && plain == format!("{text}\n"), "{html}");
+    }
+}
+
+#[test]
+fn an_answer_stands_above_what_it_answers() {
+    let mut delivery = delivery("Ja, das passt.");
+    delivery.thread.parent = Some(RemoteMessageId::new("a@x"));
+    delivery.quote =
+        Some(Quote { author: "Bob <B>".into(), text: "Passt es\r\n\n> am Montag?\nOder Dienstag?\nMittwoch?".into() });
+    let (text, html) = forms(&identity(), &delivery);
+    assert_eq!(text, "Ja, das passt.\n\n> Bob <B>: Passt es\n> am Montag?\n> Oder Dienstag? \u{2026}\n");
+    assert!(html.starts_with("Ja, das passt.\n<blockquote type=\"cite\" style=\"margin:12pt 0 0 0;"), "{html}");
     assert!(
-        html.starts_with("<!DOCTYPE html>") && html.contains("<p>Gr\u{fc}\u{df}e</p>\n<p>= \u{1f600}</p>"),
+        html.ends_with("\"><b>Bob &lt;B&gt;:</b> Passt es<br>\nam Montag?<br>\nOder Dienstag? \u{2026}</blockquote>"),
         "{html}"
     );
+    assert!(header(&delivery).contains("\r\nIn-Reply-To: <a@x>\r\nReferences: <a@x>\r\n"));
+    delivery.quote = Some(Quote { author: String::new(), text: "x".repeat(300) });
+    assert_eq!(forms(&identity(), &delivery).0.lines().last().unwrap().len(), 200 + "> ".len() + " \u{2026}".len());
+}
+
+fn with_signature() -> Identity {
+    let anna = Person {
+        address: Some("bauamt@kiel.example".into()),
+        office: Some("Bauamt".into()),
+        signature: Some("{name}\n{office} <Kiel>\nhttps://kiel.example".parse().unwrap()),
+        ..Person::default()
+    };
+    let people =
+        People::new("{name} ({office})".parse().unwrap(), [(LocalUser::new("anna"), anna)].into(), Person::default());
+    identity().with_people(people).unwrap()
+}
+
+#[test]
+fn a_signature_is_last_in_both_forms() {
+    let mut delivery = delivery("Ja.");
+    delivery.quote = Some(Quote { author: "Bob".into(), text: "Passt es?".into() });
+    let (text, html) = forms(&with_signature(), &delivery);
+    assert_eq!(text, "Ja.\n\n> Bob: Passt es?\n\n-- \nAnna Muster\nBauamt <Kiel>\nhttps://kiel.example\n");
+    assert!(
+        html.ends_with(
+            "Anna Muster<br>\nBauamt &lt;Kiel&gt;<br>\n<a href=\"https://kiel.example\">https://kiel.example</a></div>"
+        ),
+        "{html}"
+    );
+    assert_eq!(read(&delivery).body.text, "Ja.", "for a chat, answer is all that counts");
+    delivery =
+        Delivery { attachments: vec![file("Plan.pdf", "application/pdf", b"x")], quote: None, ..self::delivery("") };
+    assert!(forms(&with_signature(), &delivery).0.starts_with("-- \nAnna Muster\n"), "a file has a signature too");
+}
+
+#[test]
+fn who_writes_from_elsewhere_gets_the_answers_here() {
+    let mail = compose(&with_signature(), &delivery("x")).unwrap();
+    let text = String::from_utf8(mail.bytes).unwrap();
+    let from = format!(
+        "From: \"Anna Muster (Bauamt)\" <bauamt@kiel.example>\r\nReply-To: \"Anna Muster (Bauamt)\"\r\n <anna+{ID}@chat.example.org>\r\n"
+    );
+    assert!(text.starts_with(&from), "{text}");
+    assert_eq!(mail.envelope_from, format!("anna+{ID}@chat.example.org"));
+    assert!(!header(&delivery("x")).contains("Reply-To"));
+}
+
+#[test]
+fn a_reaction_is_understood_by_who_knows_it_and_read_by_who_does_not() {
+    let mut delivery = delivery("Anna Muster hat mit \u{1f44d} reagiert.");
+    delivery.reaction = Some("\u{1f44d}".into());
+    delivery.thread.parent = Some(RemoteMessageId::new("a@x"));
+    let raw = mail(&delivery);
+    assert!(raw.contains("\r\nIn-Reply-To: <a@x>\r\n"));
+    let at = |part: &str| raw.find(part).unwrap_or_else(|| panic!("{part} in {raw}"));
+    let rfc_9078 = "Content-Type: text/plain; charset=\"utf-8\"\r\nContent-Disposition: reaction\r\n";
+    assert!(at(rfc_9078) < at("text/vnd.google.email-reaction+json") && at("email-reaction+json") < at("text/html"));
+    let mail = compose(&with_signature(), &delivery).unwrap();
+    let parsed = MessageParser::new().parse(&mail.bytes).unwrap();
+    assert_eq!(parsed.part(1).unwrap().text_contents().unwrap(), "\u{1f44d}\r\n");
+    let gmail: serde_json::Value = serde_json::from_str(parsed.part(2).unwrap().text_contents().unwrap()).unwrap();
+    assert_eq!(gmail, serde_json::json!({ "emoji": "\u{1f44d}", "version": 1 }));
+    assert!(parsed.part(3).unwrap().text_contents().unwrap().contains("hat mit \u{1f44d} reagiert.\r\n</div>"));
+
+    for (reaction, parent) in [("Danke!", Some("a@x")), ("\u{1f44d}", None), ("\u{1f44d}\r\n\r\n--=_", Some("a@x"))] {
+        delivery.reaction = Some(reaction.into());
+        delivery.thread.parent = parent.map(RemoteMessageId::new);
+        assert!(!self::mail(&delivery).contains("reaction\r\n"), "{reaction}");
+        assert!(read(&delivery).body.text.starts_with("Anna Muster hat"));
+    }
 }
 
 #[test]

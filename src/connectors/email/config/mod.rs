@@ -1,10 +1,11 @@
 //! The section `connectors.email` of the configuration.
 
 mod original;
+mod people;
 mod units;
 
 use super::{
-    address::Identity,
+    address::{Identity, Template},
     imap, smtp,
     tls::{Server, Tls},
 };
@@ -28,6 +29,14 @@ struct Section {
     /// How a member of staff's address is made.
     #[serde(default = "from_template")]
     from: String,
+    #[serde(default)]
+    from_name: Template,
+    #[serde(default)]
+    delimiter: people::Delimiter,
+    #[serde(default)]
+    offices: people::Entries<people::OfficeSection>,
+    #[serde(default)]
+    people: people::Entries<people::PersonSection>,
     smtp: SmtpSection,
     lmtp: Option<LmtpSection>,
     imap: Option<ImapSection>,
@@ -144,10 +153,12 @@ impl Config {
     /// Reads `connectors.email`, the files that it names, and the secrets.
     pub fn read(document: &Document, env: yaml::Env<'_>) -> Result<Self, yaml::Error> {
         let section: Section = document.section(&["connectors", "email"])?;
-        let Section { domain, from, smtp, lmtp, imap, max_size: Size(max_size), hold: Span(hold), full_message } =
-            section;
+        let Section { domain, from, from_name, delimiter, offices, people, .. } = section;
         let from = from.replace("{domain}", &domain);
         let identity = Identity::new(&domain, &from).map_err(|e| document.error(SECTION, e))?;
+        let identity =
+            people::Written { from_name, delimiter, offices, people }.complete(SECTION, document, identity)?;
+        let Section { smtp, lmtp, imap, max_size: Size(max_size), hold: Span(hold), full_message, .. } = section;
         if lmtp.is_none() && imap.is_none() {
             return Err(document.error(SECTION, "has neither lmtp nor imap: no answer would ever come in"));
         }

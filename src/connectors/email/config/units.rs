@@ -67,14 +67,14 @@ fn split_unit(text: &str) -> (&str, &str) {
     (number, unit.trim())
 }
 
-/// Takes any scalar, so that `max_size: 25000000` is good too.
-struct Scalar<T>(std::marker::PhantomData<T>);
+/// Takes any scalar, so that `max_size: 25000000` is good too. An error names its line.
+pub struct Scalar<T>(pub std::marker::PhantomData<T>);
 
 impl<T: FromStr<Err = String>> de::Visitor<'_> for Scalar<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number with its unit")
+        f.write_str("a single value")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {

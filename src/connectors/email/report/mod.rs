@@ -75,9 +75,8 @@ fn is_delivery_id(text: &str) -> bool {
 /// The message whose delivery stands as the detail in an envelope sender of ours.
 fn from_return_path(address: &str) -> Option<RemoteMessageId> {
     let address = address::remote(address)?;
-    let (local, domain) = address.as_str().rsplit_once('@')?;
-    let (_, id) = local.rsplit_once('+')?;
-    is_delivery_id(id).then(|| RemoteMessageId::new(format!("{id}@{domain}")))
+    let (_, domain) = address.as_str().rsplit_once('@')?;
+    address::delivery_in(address.as_str()).map(|id| RemoteMessageId::new(format!("{id}@{domain}")))
 }
 
 /// The fields of one group, names in lower case, values unfolded.

@@ -140,6 +140,7 @@ fn mail() -> Mail {
         to: "bob@example.org".into(),
         message: RemoteMessageId::new("1@chat.example"),
         bytes: b"Subject: x\r\n\r\nHello Bob\r\n".to_vec(),
+        needs_utf8: false,
     }
 }
 
