@@ -3,6 +3,7 @@
 use super::{Bridge, Text, worker::Done};
 use crate::{
     failure::Failure,
+    ids::RemoteUserId,
     message::{Receipt, ReceiptState},
     store::{MessageState, Row},
 };
@@ -12,7 +13,8 @@ impl Bridge {
     pub(super) async fn take_receipt(&self, row: &Row, receipt: &Receipt) -> Result<Done, Failure> {
         let sent = self.store.messages(&row.connector, &receipt.message).await?;
         let concerned = sent.iter().filter(|message| {
-            message.state != MessageState::Received && receipt.to.as_ref().is_none_or(|to| *to == message.remote_user)
+            let is_to = |to: &RemoteUserId| to.address() == message.remote_user.address();
+            message.state != MessageState::Received && receipt.to.as_ref().is_none_or(is_to)
         });
         let mut done = Done::default();
         let mut found = false;

@@ -29,6 +29,8 @@ pub struct Setup {
     pub domain: String,
     pub lmtp: bool,
     pub imap: bool,
+    /// What stands behind `senders:`.
+    pub senders: Option<String>,
     /// Lines below `permissions:`.
     pub permissions: Vec<String>,
     /// A write beyond a limit of file size is an error, not a signal.
@@ -57,6 +59,7 @@ impl Setup {
             domain: slot.domain.clone(),
             lmtp: true,
             imap: false,
+            senders: None,
             permissions: vec!["'*': none".into(), format!("{:?}: write", servers().server_name)],
             survives_file_limit: false,
             slot,
@@ -128,6 +131,9 @@ impl Setup {
                 "    imap: {{ host: 127.0.0.1, port: {}, tls: none, username: {imap_login:?}, password: {:?} }}\n",
                 servers.mail_ports.imap, servers.password,
             );
+        }
+        if let Some(senders) = &self.senders {
+            text += &format!("    senders: {senders}\n");
         }
         text
     }

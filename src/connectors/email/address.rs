@@ -1,6 +1,6 @@
 //! E-mail addresses: our own, which stand for members of staff, and those of the people outside.
 
-use crate::ids::{DeliveryId, LocalUser, RemoteUserId};
+use crate::ids::{DeliveryId, LocalUser, RemoteMessageId, RemoteUserId};
 
 const PLACE: &str = "{localpart}";
 /// RFC 5321 section 4.5.3.1.1.
@@ -48,6 +48,11 @@ impl Identity {
         &self.domain
     }
 
+    /// The Message-ID of a delivery, without its angle brackets.
+    pub fn message_id(&self, delivery: &DeliveryId) -> RemoteMessageId {
+        RemoteMessageId::new(format!("{delivery}@{}", self.domain))
+    }
+
     /// The address that this member of staff writes from; `None` if it would be longer than an address may be.
     pub fn address_of(&self, user: &LocalUser) -> Option<String> {
         self.address(user, "")
@@ -81,10 +86,22 @@ impl Identity {
     }
 }
 
+/// Who is meant by a text that names a person outside: as [`remote`], but who only claims an address stays another one.
+pub fn person(text: &str) -> Option<RemoteUserId> {
+    let id = RemoteUserId::new(text);
+    if id.is_unverified() { plain(id.address()).map(|address| address.unverified()) } else { plain(text) }
+}
+
 /// Reads the address of a person outside, as people type or paste it: `Bob@Example.org`, `<bob@example.org>`,
 /// `mailto:bob@example.org`, `"Bob" <bob@example.org>`. The normal form is lower-case, the domain as A-label.
 /// `None` for what cannot be written to: quoted or non-ASCII local parts, IP addresses, domains without a dot.
+///
+/// Mail to somebody who only claims an address goes to that address.
 pub fn remote(text: &str) -> Option<RemoteUserId> {
+    plain(RemoteUserId::new(text).address())
+}
+
+fn plain(text: &str) -> Option<RemoteUserId> {
     let address = bare(text)?;
     let (local, host) = address.rsplit_once('@')?;
     let (local, host) = (local.to_ascii_lowercase(), host_name(host)?);
@@ -305,6 +322,21 @@ mod tests {
         }
         assert_eq!(remote("bob+x.y@example.org").unwrap().as_str(), "bob+x.y@example.org");
         assert_eq!(remote("info@B\u{fc}rgeramt.example").unwrap().as_str(), "info@xn--brgeramt-65a.example");
+    }
+
+    #[test]
+    fn who_only_claims_an_address_is_another_person_and_gets_mail_there() {
+        let claimed = person("unverified:Bob@Example.org").unwrap();
+        assert_eq!((claimed.as_str(), claimed.address()), ("unverified:bob@example.org", "bob@example.org"));
+        assert_eq!(person(claimed.as_str()), Some(claimed.clone()));
+        assert_eq!(claimed.unverified(), claimed);
+        assert_eq!(remote(claimed.as_str()), remote("bob@example.org"));
+        assert!(!person("bob@example.org").unwrap().is_unverified());
+        for text in
+            ["unverified:", "unverified:bob", "unverified:unverified:bob@example.org", "Unverified:bob@example.org"]
+        {
+            assert_eq!(person(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The mails of `tests/fixtures/mail`, as they would come over a socket.
 
-use super::{arrival, parse};
+use super::{address::Identity, arrival, fields::Fields, parse, report};
 use crate::{
     ids::LocalUser,
     message::{Arrival, Inbound, RawArrival, Receipt},
@@ -31,10 +31,9 @@ pub fn message(name: &str) -> Arrival {
 }
 
 pub fn receipt(name: &str) -> Receipt {
-    match parse::read(&raw(name), u64::MAX).unwrap() {
-        Inbound::Receipt(receipt) => receipt,
-        Inbound::Message(arrival) => panic!("{arrival:?}"),
-    }
+    let identity = Identity::new("chat.example.org", "{localpart}@chat.example.org").unwrap();
+    let raw = bytes(name);
+    report::read(&raw, &Fields::of_mail(&raw), &identity).expect(name)
 }
 
 /// All of them, in the order of their names.

@@ -1,9 +1,11 @@
 //! The section `connectors.email` of the configuration.
 
+mod senders;
 mod units;
 
 use super::{
     address::Identity,
+    authentication::Senders,
     imap, smtp,
     tls::{Server, Tls},
 };
@@ -26,6 +28,8 @@ struct Section {
     smtp: SmtpSection,
     lmtp: Option<LmtpSection>,
     imap: Option<ImapSection>,
+    /// How it is found out whether a mail is from whom it says; without it nothing is checked.
+    senders: Option<senders::SendersSection>,
     /// The largest mail, in and out.
     #[serde(default)]
     max_size: Size,
@@ -117,6 +121,7 @@ pub struct Config {
     pub connections: usize,
     pub lmtp: Option<SocketAddr>,
     pub imap: Option<imap::Account>,
+    pub senders: Senders,
     pub hold: Duration,
     /// In bytes.
     pub max_size: u64,
@@ -126,7 +131,7 @@ impl Config {
     /// Reads `connectors.email`, the files that it names, and the secrets.
     pub fn read(document: &Document, env: yaml::Env<'_>) -> Result<Self, yaml::Error> {
         let section: Section = document.section(&["connectors", "email"])?;
-        let Section { domain, from, smtp, lmtp, imap, max_size: Size(max_size), hold: Span(hold) } = section;
+        let Section { domain, from, smtp, lmtp, imap, senders, max_size: Size(max_size), hold: Span(hold) } = section;
         let from = from.replace("{domain}", &domain);
         let identity = Identity::new(&domain, &from).map_err(|e| document.error(SECTION, e))?;
         if lmtp.is_none() && imap.is_none() {
@@ -139,6 +144,7 @@ impl Config {
         }
         Ok(Self {
             smtp: source.smtp(smtp, identity.domain())?,
+            senders: senders::read(senders, &identity, document)?,
             identity,
             connections,
             lmtp: lmtp.map(|lmtp| lmtp.listen),
@@ -271,6 +277,13 @@ mod tests {
             (format!("{smtp}, tls: ssl {good}"), vec!["tls"]),
             (smtp.replace("none", "ssl") + good, vec!["smtp.tls", "`ssl`", "`starttls`"]),
             ("smtp: { host: h }".into(), vec!["domain"]),
+            (format!("{smtp} {good}\nsenders: {{}}"), vec!["email.senders", "neither trust nor check"]),
+            (
+                format!("{smtp} {good}\nsenders: {{ trust: ['a b'] }}"),
+                vec!["email.senders", "not the name of a server"],
+            ),
+            (format!("{smtp} {good}\nsenders: {{ trust: [mx.example], mx: mx.example }}"), vec!["need check: true"]),
+            (format!("{smtp} {good}\nsenders: {{ chek: true }}"), vec!["`chek`", "`check`"]),
         ] {
             let error = read(&section).err().expect(&section);
             assert!(words.iter().all(|word| error.contains(word)), "{section}\n{error}");

@@ -5,12 +5,11 @@ mod body;
 
 use super::{
     mime::{self, Part},
-    report,
     text::subject,
 };
 use crate::{
-    failure::{Failure, Reason},
-    ids::RemoteMessageId,
+    failure::Failure,
+    ids::{RemoteMessageId, RemoteUserId},
     message::{Arrival, Attachment, Body, Inbound, RawArrival},
 };
 use body::Piece;
@@ -24,16 +23,12 @@ const BEYOND: &str = "Diese E-Mail ist zu gro\u{df} oder zu verschachtelt, um si
     This e-mail is too large or too complex to be shown here. The original is attached.";
 
 /// Reads a mail. `max_size`, in bytes, is the largest that is taken apart: a larger one, or one with too many parts,
-/// becomes a message that says so, with the original attached. The only error is a mail without any sender.
+/// becomes a message that says so, with the original attached. A mail without any sender is from
+/// nobody: it is shown all the same.
 pub fn read(raw: &RawArrival, max_size: u64) -> Result<Inbound, Failure> {
     let mail = Part::parse(&raw.raw);
-    // A report may return a mail of any size; nothing large is read of it.
-    if let Some(receipt) = report::read(&mail) {
-        return Ok(Inbound::Receipt(receipt));
-    }
     let fits = u64::try_from(raw.raw.len()).is_ok_and(|size| size <= max_size);
-    let (from, from_name) =
-        mail.headers.sender().ok_or_else(|| Failure::permanent(Reason::Unreadable, "the mail has no sender"))?;
+    let (from, from_name) = mail.headers.sender().unwrap_or_else(nobody);
     let content = if fits { content(&mail) } else { None };
     let (body, attachments) = content.unwrap_or_else(|| beyond(raw));
     Ok(Inbound::Message(Box::new(Arrival {
@@ -53,6 +48,11 @@ pub fn read(raw: &RawArrival, max_size: u64) -> Result<Inbound, Failure> {
         attachments,
         original: None,
     })))
+}
+
+/// The sender of a mail that names none: an address at which nobody can be (RFC 2606).
+fn nobody() -> (RemoteUserId, Option<String>) {
+    (RemoteUserId::new("unknown@sender.invalid").unverified(), None)
 }
 
 /// A Message-ID for a mail without one: the same for a repeat, and in nobody's domain (RFC 2606).

@@ -156,10 +156,10 @@ fn a_mail_without_an_id_gets_one_that_stays_the_same() {
 }
 
 #[test]
-fn a_mail_without_a_sender_cannot_be_read_and_never_will() {
+fn a_mail_without_a_sender_is_shown_as_from_nobody() {
     for text in ["", "\r\n", "Subject: x\r\n\r\ny", "From: nobody\r\n\r\ny", "Return-Path: <>\r\n\r\n"] {
-        let failure = read(&raw(text), u64::MAX).unwrap_err();
-        assert!(failure.is_permanent() && failure.reason == Reason::Unreadable, "{text}");
+        let Inbound::Message(mail) = read(&raw(text), u64::MAX).unwrap() else { panic!("{text}") };
+        assert_eq!(mail.from.as_str(), "unverified:unknown@sender.invalid", "{text}");
     }
 }
 
@@ -309,7 +309,6 @@ fn a_mail_made_to_be_slow_is_read_to_its_end() {
     ];
     for mail in mails {
         let start_of_mail = mail.get(..120).unwrap_or_default().to_owned();
-        let has_sender = mail.starts_with("From: a@b.example");
-        assert_eq!(read(&raw(mail), u64::MAX).is_ok(), has_sender, "{start_of_mail}");
+        assert!(read(&raw(mail), u64::MAX).is_ok(), "{start_of_mail}");
     }
 }
