@@ -212,12 +212,31 @@ async fn who_only_claims_an_address_does_not_speak_through_its_ghost() {
     talk.anna.join(&room).await;
     talk.anna.wait_for_words(&room, &other, "Ich bin es auch.").await;
 
-    // What is written to them goes to the address that they claim; and a report on it finds its message.
+    // What is written to them goes to the address that they claim.
     talk.anna.say(&room, "Wer sind Sie?").await;
     talk.bob.wait_for_text("Wer sind Sie?").await;
     hand_over("Authentication-Results: mx.amt.example; dmarc=pass\r\n", "Ende").await;
     talk.anna.wait_for_words(&talk.room, &talk.ghost, "Ende").await;
     assert_eq!(talk.heard().await, ["Ich bin es.", "Ende"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_finds_the_message_to_somebody_who_only_claims_an_address() {
+    let mut setup = Setup::new();
+    setup.senders = Some("{ trust: [mx.amt.example] }".into());
+    let (fehmarn, anna) = (setup.start().await, Staff::new("Anna Muster").await);
+    let dead = Outside::with_address("Bob", "bounce@example.org");
+    let address = anna.address(&fehmarn.slot().domain);
+    let mail = Letter::new(&dead, &address).text("Sind Sie da?").bytes();
+    let answer = lmtp::hand_over(fehmarn.slot().lmtp_port, &dead.address, &address, &mail).await.unwrap();
+    assert!(answer.starts_with("250"), "{answer}");
+    let ghost = fehmarn.slot().ghost("unverified:bounce@example.org");
+    let room = anna.wait_for_invitation(&ghost).await;
+    anna.join(&room).await;
+    let message = anna.say(&room, "Ja.").await;
+    let told = anna.wait_for(&room, "a notice", |event| text(event, "/content/msgtype") == "m.notice").await;
+    assert!(text(&told, "/content/body").contains("kam zurück"), "{told}");
+    assert_eq!(text(&told, "/content/m.relates_to/m.in_reply_to/event_id"), message);
 }
 
 #[tokio::test(flavor = "multi_thread")]

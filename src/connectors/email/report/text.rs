@@ -111,7 +111,7 @@ fn sole_address(line: &str) -> Option<RemoteUserId> {
 /// The server's words: what stands behind the recipient's address, else the first line with a code.
 fn detail(lines: &[&str], to: Option<&RemoteUserId>) -> String {
     let is_to = |line: &&str| to.is_some() && sole_address(line).as_ref() == to;
-    let start = lines.iter().position(|line| is_to(line)).unwrap_or(lines.len());
+    let start = lines.iter().position(is_to).unwrap_or(lines.len());
     let paragraphs = lines.get(start..).unwrap_or_default().split(|line| line.trim().is_empty());
     let behind = paragraphs.map(|lines| lines.iter().map(|line| words(line)).collect::<Vec<_>>().join(" "));
     behind.map(|said| said.trim().to_owned()).find(|said| !said.is_empty()).unwrap_or_else(|| {
