@@ -200,6 +200,14 @@ mod tests {
     }
 
     #[test]
+    fn what_the_example_only_mentions_can_be_used_as_well() {
+        let (start, senders) = EXAMPLE.split_once("    # senders:").unwrap();
+        let lines = senders.lines().skip(1).map(|line| line.replacen("# ", "", 1));
+        let senders: String = lines.map(|line| format!("\n{line}")).collect();
+        open(&format!("{start}    senders:{senders}")).unwrap();
+    }
+
+    #[test]
     fn mistakes_are_named_with_line_key_and_what_is_known() {
         for (old, new, expected) in [
             ("server_name:", "servername:", "unknown field `servername`, known are `url` or `server_name`"),

@@ -23,9 +23,9 @@ pub trait Connector: Send + Sync + 'static {
     /// this network. No I/O.
     fn parse_address(&self, text: &str) -> Option<RemoteUserId>;
 
-    /// A remote user as people outside the bridge know them.
-    fn shown(&self, user: &RemoteUserId) -> String {
-        user.to_string()
+    /// What the subjects of one conversation have in common, whatever programs put before them.
+    fn normal_subject(&self, subject: &str) -> String {
+        subject.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
     }
 
     /// Listens until `stop`, reconnecting by itself. Acknowledges an arrival to the remote only after

@@ -39,7 +39,8 @@ macro_rules! text_id {
 }
 
 text_id! {
-    /// A person on a remote network, in the network's normal form: `bob@example.org`.
+    /// A person on a remote network, in the network's normal form: `bob@example.org`; or somebody who claims to be that
+    /// person and may be anybody: `unverified:bob@example.org`.
     RemoteUserId
 }
 text_id! {
@@ -65,5 +66,32 @@ impl DeliveryId {
         let mut text = data_encoding::BASE32_NOPAD.encode(&rand::random::<[u8; 16]>());
         text.make_ascii_lowercase();
         Self(text)
+    }
+
+    /// An id that comes back from outside; `None` if it could not be one.
+    pub fn read(text: &str) -> Option<Self> {
+        let is_base32 = |byte: u8| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte);
+        (text.len() == 26 && text.bytes().all(is_base32)).then(|| Self(text.to_owned()))
+    }
+}
+
+/// What stands before the address of somebody for whom nobody vouches. No network's addresses begin so.
+const UNVERIFIED: &str = "unverified:";
+
+/// Whoever claims an address without proof is another remote user than its owner: they have another ghost, and so other
+/// rooms. What is sent to them goes to the address all the same.
+impl RemoteUserId {
+    /// The one who only claims to be this.
+    pub fn unverified(&self) -> Self {
+        Self(format!("{UNVERIFIED}{}", self.address()))
+    }
+
+    pub fn is_unverified(&self) -> bool {
+        self.0.starts_with(UNVERIFIED)
+    }
+
+    /// The network's own form of the address: the same for its owner and for who only claims it.
+    pub fn address(&self) -> &str {
+        self.0.strip_prefix(UNVERIFIED).unwrap_or(&self.0)
     }
 }

@@ -17,5 +17,6 @@ mod kill;
 mod layers;
 mod mail_out;
 mod postgres;
+mod senders;
 mod store;
 mod threads;

@@ -30,7 +30,7 @@ impl Bridge {
     pub(super) async fn deliver_arrival(&self, row: &Row, arrival: &Arrival) -> Result<Done, Failure> {
         let nobody = || Failure::permanent(Reason::UnknownRecipient, "the addressed member of staff cannot exist");
         let staff = self.staff_id(&arrival.to).ok_or_else(nobody)?;
-        let name = self.shown_name(&row.connector, arrival);
+        let name = self.shown_name(arrival);
         let ghost = self.ensure_ghost(&row.connector, &arrival.from, name.as_deref()).await?;
         if arrival.shows_reactions {
             self.note_peer(&row.connector, arrival).await?;
@@ -62,12 +62,11 @@ impl Bridge {
     }
 
     /// What the sender is called; who could not be verified is called so.
-    fn shown_name(&self, connector: &str, arrival: &Arrival) -> Option<String> {
+    fn shown_name(&self, arrival: &Arrival) -> Option<String> {
         if arrival.verified {
             return arrival.from_name.clone();
         }
-        let address = self.shown(connector, &arrival.from);
-        let name = arrival.from_name.as_deref().unwrap_or(&address);
+        let name = arrival.from_name.as_deref().unwrap_or(arrival.from.address());
         Some(self.language.say(&Text::UnverifiedName { name }))
     }
 }
@@ -144,8 +143,7 @@ impl Posting<'_> {
         let Place { room, meant_for, .. } = self.place;
         if let Some(person) = meant_for {
             let source = format!("meant for {}", self.row.source);
-            let person = self.bridge.shown(&self.row.connector, person);
-            self.notices.push(self.notice(source, &Text::AnswersForSomebodyElse { person: &person }));
+            self.notices.push(self.notice(source, &Text::AnswersForSomebodyElse { person: person.address() }));
         }
         if !self.arrival.verified {
             self.say_once(format!("unverified {room} {}", self.ghost), &Text::UnverifiedSender).await?;

@@ -12,7 +12,6 @@ use super::{
 use crate::{
     connector::Connector,
     failure::{Failure, Reason},
-    ids::RemoteUserId,
     matrix,
     message::{Attachment, Body, Delivery, Quote, Sent},
     store::{Message, MessageState, NewRow, Row},
@@ -28,11 +27,6 @@ impl Bridge {
         self.connectors.get(name).ok_or_else(|| {
             Failure::transient(Reason::Internal, format!("no connector {name} is configured; add it or drop the row"))
         })
-    }
-
-    /// A remote user as people know them.
-    pub(super) fn shown(&self, connector: &str, user: &RemoteUserId) -> String {
-        self.connectors.get(connector).map_or_else(|| user.to_string(), |port| port.shown(user))
     }
 
     pub(super) async fn attempt_delivery(&self, row: &Row) -> Result<Done, Failure> {
@@ -175,7 +169,7 @@ impl Bridge {
     /// What the writer is told after an attempt that failed.
     pub(super) fn delivery_news(&self, row: &Row, failure: &Failure, dead: bool) -> Vec<NewRow> {
         let Ok(outgoing) = outgoing(row) else { return Vec::new() };
-        let recipient = &self.shown(&row.connector, &outgoing.delivery.to);
+        let recipient = outgoing.delivery.to.address();
         let (source, text) = if dead && failure.is_permanent() {
             ("failed", Text::DeliveryFailed { recipient, reason: failure.reason })
         } else if dead {

@@ -3,6 +3,7 @@
 use super::{Bridge, Text, worker::Done};
 use crate::{
     failure::Failure,
+    ids::RemoteUserId,
     matrix::Error,
     message::{Receipt, ReceiptState},
     store::{Message, MessageState, NewRow, Row},
@@ -14,7 +15,8 @@ impl Bridge {
     pub(super) async fn take_receipt(&self, row: &Row, receipt: &Receipt) -> Result<Done, Failure> {
         let sent = self.store.messages(&row.connector, &receipt.message).await?;
         let concerned = sent.iter().filter(|message| {
-            message.state != MessageState::Received && receipt.to.as_ref().is_none_or(|to| *to == message.remote_user)
+            let is_to = |to: &RemoteUserId| to.address() == message.remote_user.address();
+            message.state != MessageState::Received && receipt.to.as_ref().is_none_or(is_to)
         });
         // Several events may have gone out as one message: the last stands for all.
         let mut last = BTreeMap::new();
@@ -38,7 +40,7 @@ impl Bridge {
     }
 
     fn receipt_notice(&self, row: &Row, message: &Message, state: ReceiptState) -> Option<NewRow> {
-        let recipient = &self.shown(&message.connector, &message.remote_user);
+        let recipient = message.remote_user.address();
         let text = match state {
             ReceiptState::Delayed => Text::DeliveryDelayed { recipient },
             ReceiptState::Failed(reason) => Text::DeliveryReturned { recipient, reason },

@@ -31,6 +31,8 @@ pub struct Setup {
     pub hold: &'static str,
     pub lmtp: bool,
     pub imap: bool,
+    /// What stands behind `senders:`.
+    pub senders: Option<String>,
     /// Lines below `permissions:`.
     pub permissions: Vec<String>,
     /// Further lines below `connectors.email:`.
@@ -62,6 +64,7 @@ impl Setup {
             hold: "0s",
             lmtp: true,
             imap: false,
+            senders: None,
             permissions: vec!["'*': none".into(), format!("{:?}: write", servers().server_name)],
             email: Vec::new(),
             survives_file_limit: false,
@@ -138,6 +141,9 @@ impl Setup {
         }
         for line in &self.email {
             text += &format!("    {line}\n");
+        }
+        if let Some(senders) = &self.senders {
+            text += &format!("    senders: {senders}\n");
         }
         text
     }

@@ -10,12 +10,14 @@
 //! | `outside` | somebody who has e-mail; `letter`: what they write, `mail`: what they get |
 //! | `conversation` | both, who have begun to write to each other |
 //! | `lmtp` | a mail server that hands over mail |
+//! | `dns` | a name server |
 //! | `homeserver` | requests of a homeserver, made by hand |
 //! | `recorder` | what was pushed, and when |
 //! | `gate` | a connection that can be cut |
 //! | `wait` | waiting for a condition |
 
 pub mod conversation;
+pub mod dns;
 pub mod events;
 pub mod fehmarn;
 pub mod gate;

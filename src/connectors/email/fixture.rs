@@ -1,11 +1,10 @@
 //! The mails of `tests/fixtures/mail`, as they would come over a socket.
 
-use super::{address::Identity, arrival, parse::Reader};
+use super::{address::Identity, arrival, fields::Fields, parse::Reader, report};
 use crate::{
-    failure::Failure,
     ids::LocalUser,
     language::Language,
-    message::{Arrival, Inbound, RawArrival, Receipt},
+    message::{Arrival, RawArrival, Receipt},
 };
 use bytes::Bytes;
 use std::{fs, path::Path};
@@ -30,27 +29,22 @@ pub fn identity() -> Identity {
 }
 
 /// Reads a mail as `chat.example.org` would.
-pub fn read(raw: &RawArrival) -> Result<Inbound, Failure> {
+pub fn read(raw: &RawArrival) -> Arrival {
     read_at_most(raw, u64::MAX)
 }
 
 /// The same, where a mail has at most `max_size` bytes.
-pub fn read_at_most(raw: &RawArrival, max_size: u64) -> Result<Inbound, Failure> {
+pub fn read_at_most(raw: &RawArrival, max_size: u64) -> Arrival {
     Reader { identity: &identity(), language: Language::De, max_size }.read(raw)
 }
 
 pub fn message(name: &str) -> Arrival {
-    match read(&raw(name)).unwrap() {
-        Inbound::Message(arrival) => *arrival,
-        Inbound::Receipt(receipt) => panic!("{receipt:?}"),
-    }
+    read(&raw(name))
 }
 
 pub fn receipt(name: &str) -> Receipt {
-    match read(&raw(name)).unwrap() {
-        Inbound::Receipt(receipt) => receipt,
-        Inbound::Message(arrival) => panic!("{arrival:?}"),
-    }
+    let raw = bytes(name);
+    report::read(&raw, &Fields::of_mail(&raw), &identity()).expect(name)
 }
 
 /// All of them, in the order of their names.

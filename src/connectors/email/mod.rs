@@ -5,19 +5,25 @@
 //! | `config` | the section of the configuration |
 //! | `address`, `text` | pure: addresses, and words in the forms of mail |
 //! | `compose` | pure: a delivery becomes a mail |
-//! | `mime`, `parse`, `quote`, `report`, `arrival` | pure: a mail becomes an arrival or a receipt |
+//! | `mime`, `fields`, `parse`, `quote`, `report`, `arrival` | pure: a mail becomes an arrival or a receipt |
+//! | `automatic`, `loops` | pure: mail that a machine wrote, and mail that goes round |
+//! | `authentication` | whether a mail is from whom it says; pure, but for its `check` |
 //! | `smtp`, `lmtp`, `imap`, `tls` | the sockets |
 //! | `door` | what the listening half needs of the bridge |
 
 mod address;
 mod arrival;
+mod authentication;
+mod automatic;
 mod compose;
 mod config;
 mod door;
+mod fields;
 #[cfg(test)]
 mod fixture;
 mod imap;
 mod lmtp;
+mod loops;
 mod mime;
 mod parse;
 mod quote;
@@ -36,7 +42,9 @@ use crate::{
 };
 use address::Identity;
 use async_trait::async_trait;
+use authentication::Senders;
 use config::{Config, FullMessage};
+use fields::Fields;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -54,17 +62,18 @@ struct Email {
     connections: usize,
     lmtp: Option<SocketAddr>,
     imap: Option<Arc<imap::Account>>,
+    senders: Senders,
     hold: Duration,
     max_size: u64,
     full_message: FullMessage,
 }
 
 fn build(document: &Document, env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error> {
-    let Config { language, identity, smtp, connections, lmtp, imap, hold, max_size, full_message } =
+    let Config { language, identity, smtp, connections, lmtp, imap, senders, hold, max_size, full_message } =
         Config::read(document, env)?;
     let (smtp, imap) = (smtp::Pool::new(smtp, connections), imap.map(Arc::new));
     let identity = Arc::new(identity);
-    Ok(Arc::new(Email { identity, language, smtp, connections, lmtp, imap, hold, max_size, full_message }))
+    Ok(Arc::new(Email { identity, language, smtp, connections, lmtp, imap, senders, hold, max_size, full_message }))
 }
 
 #[async_trait]
@@ -83,7 +92,7 @@ impl Connector for Email {
     }
 
     fn parse_address(&self, text: &str) -> Option<RemoteUserId> {
-        address::remote(text)
+        address::person(text)
     }
 
     async fn run(&self, inbox: Inbox, stop: CancellationToken) -> Result<(), Failure> {
@@ -118,16 +127,21 @@ impl Connector for Email {
         compose::instructions::take(body)
     }
 
-    async fn read(&self, raw: &RawArrival, _attempt: u32) -> Result<Inbound, Failure> {
+    async fn read(&self, raw: &RawArrival, attempt: u32) -> Result<Inbound, Failure> {
+        let fields = Fields::of_mail(&raw.raw);
+        // A report may return a mail of any size; nothing large is read of it.
+        if let Some(receipt) = report::read(&raw.raw, &fields, &self.identity) {
+            return Ok(Inbound::Receipt(receipt));
+        }
         let max_size = self.max_size + TRACE_HEADERS;
         let reader = parse::Reader { identity: &self.identity, language: self.language, max_size };
-        let mut read = reader.read(raw)?;
-        if let Inbound::Message(arrival) = &mut read
-            && let Some(original) = &mut arrival.original
-        {
+        let mut arrival = reader.read(raw);
+        arrival.automatic = automatic::is_automatic(&raw.raw, &fields);
+        self.senders.judge(&raw.raw, &fields, &mut arrival, attempt).await?;
+        if let Some(original) = &mut arrival.original {
             original.at_once = self.full_message == FullMessage::Attach;
         }
-        Ok(read)
+        Ok(Inbound::Message(Box::new(arrival)))
     }
 
     async fn check(&self) -> Vec<Finding> {
@@ -143,8 +157,8 @@ impl Connector for Email {
                 None => None,
             }
         };
-        let (smtp, lmtp, imap) = tokio::join!(self.smtp.check(), lmtp, imap);
-        [Some(smtp), lmtp, imap].into_iter().flatten().collect()
+        let (smtp, lmtp, imap, senders) = tokio::join!(self.smtp.check(), lmtp, imap, self.senders.finding());
+        [Some(smtp), lmtp, imap, Some(senders)].into_iter().flatten().collect()
     }
 }
 

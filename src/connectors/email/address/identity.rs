@@ -152,7 +152,6 @@ impl Identity {
     }
 
     /// The message of that delivery.
-    #[allow(dead_code)]
     pub fn answered(&self, address: &str) -> Option<RemoteMessageId> {
         self.delivery_of(address).map(|delivery| self.message_id(&delivery))
     }
@@ -174,17 +173,10 @@ impl Identity {
     }
 }
 
-/// The delivery that stands behind any delimiter in an address, whosever it is.
-pub fn delivery_in(address: &str) -> Option<DeliveryId> {
-    let (local, _) = address.rsplit_once('@')?;
-    split_delivery(local, DELIMITERS).map(|(_, delivery)| delivery)
-}
-
 fn split_delivery<'x>(local: &'x str, delimiters: &[char]) -> Option<(&'x str, DeliveryId)> {
     let (name, id) = local.split_at_checked(local.len().checked_sub(ID)?)?;
     let name = name.strip_suffix(delimiters).filter(|name| !name.is_empty())?;
-    let is_id = id.bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b));
-    is_id.then(|| (name, DeliveryId::new(id)))
+    DeliveryId::read(id).map(|id| (name, id))
 }
 
 fn fitting(local: &str, host: &str) -> Option<String> {

@@ -3,7 +3,7 @@
 mod identity;
 mod people;
 
-pub use identity::{DELIMITERS, Identity, Sender, delivery_in};
+pub use identity::{DELIMITERS, Identity, Sender};
 pub use people::{People, Person, Template};
 
 use crate::ids::RemoteUserId;
@@ -14,11 +14,23 @@ const LOCAL_OCTETS: usize = 64;
 /// RFC 5321 section 4.5.3.1.3, without the angle brackets of a path.
 const ADDRESS_OCTETS: usize = 254;
 
+/// Who is meant by a text that names a person outside: as [`remote`], but who only claims an address stays another one.
+pub fn person(text: &str) -> Option<RemoteUserId> {
+    let id = RemoteUserId::new(text);
+    if id.is_unverified() { plain(id.address()).map(|address| address.unverified()) } else { plain(text) }
+}
+
 /// Reads the address of a person outside, as people type or paste it: `Bob@Example.org`, `<bob@example.org>`,
 /// `mailto:bob@example.org`, `"Bob" <bob@example.org>`. The normal form is lower-case, a local part beyond ASCII
 /// (RFC 6531) in NFC, the domain as A-label. `None` for what cannot be written to: quoted local parts, IP addresses,
 /// domains without a dot.
+///
+/// Mail to somebody who only claims an address goes to that address.
 pub fn remote(text: &str) -> Option<RemoteUserId> {
+    plain(RemoteUserId::new(text).address())
+}
+
+fn plain(text: &str) -> Option<RemoteUserId> {
     let address = bare(text)?;
     let (local, host) = address.rsplit_once('@')?;
     let (local, host) = (local_part(local)?, host_name(host)?);

@@ -1,5 +1,5 @@
 use super::{
-    identity::{DELIMITERS, Identity, Sender, delivery_in},
+    identity::{DELIMITERS, Identity, Sender},
     *,
 };
 use crate::{
@@ -249,7 +249,6 @@ fn only_who_writes_from_elsewhere_has_answers_sent_here() {
         assert_eq!(identity.user_of(&path.to_uppercase()), Some(user("anna")));
         assert_eq!(identity.delivery_of(&path), Some(delivery()));
         assert_eq!(identity.answered(&path), Some(identity.message_id(&delivery())));
-        assert_eq!(delivery_in(&path), Some(delivery()));
         let tom = sender(&identity, "tom").unwrap();
         assert_eq!((tom.reply_to, tom.return_path), (None, format!("amt{delimiter}{}@chat.example.org", delivery())));
         assert_eq!(sender(&identity, "eva").unwrap().reply_to, None);
@@ -334,5 +333,19 @@ proptest! {
             prop_assert_eq!(remote(address.as_str()), Some(address.clone()));
             prop_assert!(!address.as_str().contains(|c: char| c.is_control() || c.is_whitespace()));
         }
+    }
+}
+
+#[test]
+fn who_only_claims_an_address_is_another_person_and_gets_mail_there() {
+    let claimed = super::person("unverified:Bob@Example.org").unwrap();
+    assert_eq!((claimed.as_str(), claimed.address()), ("unverified:bob@example.org", "bob@example.org"));
+    assert_eq!(super::person(claimed.as_str()), Some(claimed.clone()));
+    assert_eq!(claimed.unverified(), claimed);
+    assert_eq!(remote(claimed.as_str()), remote("bob@example.org"));
+    assert!(!super::person("bob@example.org").unwrap().is_unverified());
+    for text in ["unverified:", "unverified:bob", "unverified:unverified:bob@example.org", "Unverified:bob@example.org"]
+    {
+        assert_eq!(super::person(text), None, "{text}");
     }
 }

@@ -6,7 +6,7 @@ use crate::{
         text::flowed,
     },
     ids::{DeliveryId, LocalUser, RemoteUserId},
-    message::{Arrival, Attachment, Body, Inbound, Quote, Thread, Writer},
+    message::{Arrival, Attachment, Body, Quote, Thread, Writer},
 };
 use bytes::Bytes;
 use mail_parser::MessageParser;
@@ -59,10 +59,7 @@ fn header(delivery: &Delivery) -> String {
 
 fn read(delivery: &Delivery) -> Arrival {
     let raw = arrival::arrival(&identity(), LocalUser::new("bob"), Bytes::from(mail(delivery)));
-    match fixture::read(&raw).unwrap() {
-        Inbound::Message(arrival) => *arrival,
-        Inbound::Receipt(receipt) => panic!("{receipt:?}"),
-    }
+    fixture::read(&raw)
 }
 
 /// Both forms of the words, decoded; without what stands around every HTML.

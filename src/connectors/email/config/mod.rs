@@ -2,10 +2,12 @@
 
 mod original;
 mod people;
+mod senders;
 mod units;
 
 use super::{
     address::{Identity, Template},
+    authentication::Senders,
     imap, smtp,
     tls::{Server, Tls},
 };
@@ -40,6 +42,8 @@ struct Section {
     smtp: SmtpSection,
     lmtp: Option<LmtpSection>,
     imap: Option<ImapSection>,
+    /// How it is found out whether a mail is from whom it says; without it nothing is checked.
+    senders: Option<senders::SendersSection>,
     /// The largest mail, in and out.
     #[serde(default)]
     max_size: Size,
@@ -143,6 +147,7 @@ pub struct Config {
     pub connections: usize,
     pub lmtp: Option<SocketAddr>,
     pub imap: Option<imap::Account>,
+    pub senders: Senders,
     pub hold: Duration,
     /// In bytes.
     pub max_size: u64,
@@ -158,7 +163,8 @@ impl Config {
         let identity = Identity::new(&domain, &from).map_err(|e| document.error(SECTION, e))?;
         let identity =
             people::Written { from_name, delimiter, offices, people }.complete(SECTION, document, identity)?;
-        let Section { smtp, lmtp, imap, max_size: Size(max_size), hold: Span(hold), full_message, .. } = section;
+        let Section { smtp, lmtp, imap, max_size: Size(max_size), hold: Span(hold), full_message, senders, .. } =
+            section;
         if lmtp.is_none() && imap.is_none() {
             return Err(document.error(SECTION, "has neither lmtp nor imap: no answer would ever come in"));
         }
@@ -170,6 +176,7 @@ impl Config {
         Ok(Self {
             language: document.read::<Core>()?.language,
             smtp: source.smtp(smtp, identity.domain())?,
+            senders: senders::read(senders, &identity, document)?,
             identity,
             connections,
             lmtp: lmtp.map(|lmtp| lmtp.listen),
@@ -306,6 +313,13 @@ mod tests {
             (format!("{smtp}, tls: ssl {good}"), vec!["tls"]),
             (smtp.replace("none", "ssl") + good, vec!["smtp.tls", "`ssl`", "`starttls`"]),
             ("smtp: { host: h }".into(), vec!["domain"]),
+            (format!("{smtp} {good}\nsenders: {{}}"), vec!["email.senders", "neither trust nor check"]),
+            (
+                format!("{smtp} {good}\nsenders: {{ trust: ['a b'] }}"),
+                vec!["email.senders", "not the name of a server"],
+            ),
+            (format!("{smtp} {good}\nsenders: {{ trust: [mx.example], mx: mx.example }}"), vec!["need check: true"]),
+            (format!("{smtp} {good}\nsenders: {{ chek: true }}"), vec!["`chek`", "`check`"]),
         ] {
             let error = read(&section).err().expect(&section);
             assert!(words.iter().all(|word| error.contains(word)), "{section}\n{error}");

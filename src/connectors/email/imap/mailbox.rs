@@ -12,6 +12,7 @@ use crate::{
         address::Identity,
         arrival::{arrival, recipients},
         door::Door,
+        loops,
     },
     failure::{Failure, Reason},
     message::RawArrival,
@@ -21,7 +22,7 @@ use imap::{Error, Session};
 use std::{net::TcpStream, sync::Arc};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, warn};
 
 /// So often may a mail break the connection before it is passed over.
 const MOST_TRIES: u32 = 10;
@@ -130,6 +131,12 @@ impl Mailbox {
     /// What this mail is to the bridge: one arrival for each of ours that it names.
     pub fn arrivals(&self, raw: &Bytes) -> Result<Vec<RawArrival>, Failure> {
         let mut arrivals = Vec::new();
+        if let Some(why) = loops::find(&self.identity, raw) {
+            // Nobody can be refused here. It stays in the mailbox, where a person can look at it.
+            let (server, mailbox) = (&self.account.server, &self.account.mailbox);
+            warn!(%server, mailbox, why, "IMAP: a mail goes round in circles and is left in the mailbox");
+            return Ok(arrivals);
+        }
         for user in recipients(&self.identity, raw) {
             if self.runtime.block_on(self.door.knows(&user))? {
                 arrivals.push(arrival(&self.identity, user, raw.clone()));

@@ -307,6 +307,17 @@ async fn many_mails_come_in_groups_and_in_order_and_one_that_is_too_large_stays(
 }
 
 #[tokio::test]
+async fn a_mail_that_goes_round_stays_in_the_mailbox_and_the_next_one_is_read() {
+    let scene = scene(POLL).await;
+    scene.begin().await;
+    scene.server.put("To: anna@chat.example\r\nMessage-ID: <mzxw6ytboi2dkmbrgq4tqmzxga@chat.example>\r\n\r\nround\r\n");
+    scene.server.put("To: anna@chat.example\r\n\r\nnext\r\n");
+    scene.connect(None, |door| !door.accepted().is_empty()).await;
+    assert!(scene.door.accepted().len() == 1 && scene.door.accepted()[0].1.ends_with("next\r\n"));
+    assert_eq!(scene.cursor(), "7:2");
+}
+
+#[tokio::test]
 async fn a_mailbox_made_anew_loses_nothing_and_brings_no_history() {
     let scene = scene(POLL).await;
     scene.begin().await;

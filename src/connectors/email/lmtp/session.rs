@@ -1,7 +1,10 @@
 //! One connection of the mail server: its commands, and our answers.
 
 use super::{GREETING, Service, content::Content};
-use crate::{connectors::email::arrival::arrival, ids::LocalUser};
+use crate::{
+    connectors::email::{arrival::arrival, fields::HEADER, loops, mime::headers},
+    ids::LocalUser,
+};
 use bytes::{Bytes, BytesMut};
 use smtp_proto::{Error, MailFrom, Request};
 use std::{borrow::Cow, convert::Infallible, mem, sync::Arc, time::Duration};
@@ -37,8 +40,10 @@ pub struct Session {
 }
 
 struct Transaction {
-    /// The header that says from whom it came (RFC 5321 section 4.4).
-    head: Vec<u8>,
+    /// From whom it came; empty for a machine.
+    sender: String,
+    /// For whom it came, as the other side wrote it.
+    addresses: Vec<String>,
     recipients: Vec<LocalUser>,
     until: Instant,
 }
@@ -180,9 +185,9 @@ impl Session {
             self.say("552 5.3.4 too large");
             return Ok(());
         }
-        let head = format!("Return-Path: <{}>\r\n", from.address).into_bytes();
         let until = Instant::now() + TRANSACTION_TIME;
-        self.transaction = Some(Transaction { head, recipients: Vec::new(), until });
+        let (sender, addresses) = (path(&from.address), Vec::new());
+        self.transaction = Some(Transaction { sender, addresses, recipients: Vec::new(), until });
         self.say("250 2.1.0 ok");
         Ok(())
     }
@@ -200,6 +205,7 @@ impl Session {
         match known {
             Ok(Some(user)) => {
                 transaction.recipients.push(user);
+                transaction.addresses.push(path(address));
                 self.say("250 2.1.5 ok");
             }
             Ok(None) => self.say("550 5.1.1 nobody here has this address"),
@@ -212,8 +218,8 @@ impl Session {
     }
 
     async fn data(&mut self) -> Result<(), End> {
-        let head = match &mut self.transaction {
-            Some(transaction) if !transaction.recipients.is_empty() => mem::take(&mut transaction.head),
+        let head = match &self.transaction {
+            Some(transaction) if !transaction.recipients.is_empty() => transaction.head(),
             _ => return self.complain("503 5.5.1 no valid recipients"),
         };
         self.say("354 go on, and end with a lone dot");
@@ -227,13 +233,24 @@ impl Session {
         }
         let recipients = self.transaction.take().map(|transaction| transaction.recipients).unwrap_or_default();
         // RFC 2033 section 4.2: one answer for each recipient, in their order.
-        let answer = if content.over() > 0 { "552 5.3.4 too large" } else { self.accept(&recipients, content).await };
+        let answer = if content.over() > 0 { "552 5.3.4 too large" } else { self.judge(&recipients, content).await };
         recipients.iter().for_each(|_| self.say(answer));
         Ok(())
     }
 
-    async fn accept(&self, recipients: &[LocalUser], content: Content) -> &'static str {
-        let raw = Bytes::from(content.bytes);
+    async fn judge(&self, recipients: &[LocalUser], content: Content) -> &'static str {
+        if headers::split(&content.bytes).0.len() > HEADER {
+            return "552 5.3.4 the header is too large";
+        }
+        if let Some(why) = loops::find(&self.service.identity, &content.bytes) {
+            // The other server tells the sender: for a mail of ours that is a report to us, and so to its writer.
+            warn!(why, "LMTP: a mail goes round in circles and was refused");
+            return "554 5.4.6 this mail goes round in circles";
+        }
+        self.accept(recipients, content.bytes.into()).await
+    }
+
+    async fn accept(&self, recipients: &[LocalUser], raw: Bytes) -> &'static str {
         let mut users: Vec<&LocalUser> = recipients.iter().collect();
         users.sort();
         users.dedup();
@@ -247,6 +264,23 @@ impl Session {
             }
         }
     }
+}
+
+impl Transaction {
+    /// What the last server writes on top: from whom, and for whom (RFC 5321 section 4.4). A report names its delivery by
+    /// that, and comes for one. Several recipients must not read of each other: one of them may have a blind copy.
+    fn head(&self) -> Vec<u8> {
+        let mut head = format!("Return-Path: <{}>\r\n", self.sender);
+        if let [sole] = self.addresses.as_slice() {
+            head += &format!("Delivered-To: {sole}\r\n");
+        }
+        head.into_bytes()
+    }
+}
+
+/// An address as a header field may have it: a quoted local part could hold anything.
+pub fn path(address: &str) -> String {
+    address.chars().filter(|c| !c.is_control() && !c.is_whitespace() && !"<>".contains(*c)).collect()
 }
 
 fn words_of(error: &Error) -> &'static str {

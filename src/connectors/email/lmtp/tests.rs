@@ -15,9 +15,13 @@ struct Running {
 }
 
 async fn running() -> Running {
+    running_with(100).await
+}
+
+async fn running_with(max_size: usize) -> Running {
     let (door, stop) = (Arc::new(FakeDoor::default()), CancellationToken::new());
     let identity = Arc::new(Identity::new("chat.example", "{localpart}@chat.example").unwrap());
-    let service = Arc::new(Service { door: door.clone(), identity, max_size: 100, stop: stop.clone() });
+    let service = Arc::new(Service { door: door.clone(), identity, max_size, stop: stop.clone() });
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
     Running { door, address, stop, task: tokio::spawn(serve_and_stop(listener, service, Duration::from_millis(300))) }
@@ -96,6 +100,55 @@ async fn no_mail_is_answered_with_250_that_was_not_committed() {
         assert_eq!(running.door.accepted().len(), accepted);
     }
     assert!(running.door.accepted()[0].1.starts_with("Return-Path: <>\r\n"));
+}
+
+#[tokio::test]
+async fn a_mail_for_one_says_for_which_of_his_addresses_it_came() {
+    let running = running().await;
+    let mut client = Client::new(&running).await;
+    for recipients in
+        ["RCPT TO:<Anna+mzxw@chat.example>", "RCPT TO:<anna+a@chat.example>\r\nRCPT TO:<otto+b@chat.example>"]
+    {
+        let count = recipients.lines().count();
+        client.ask(&format!("MAIL FROM:<>\r\n{recipients}\r\nDATA"), count + 2).await;
+        assert_eq!(codes(&client.ask("x: y\r\n\r\nz\r\n.", count).await), vec!["250"; count]);
+    }
+    let heads: Vec<String> =
+        running.door.accepted().into_iter().map(|(_, raw)| raw.split("x: y").next().unwrap().to_owned()).collect();
+    let alone = "Return-Path: <>\r\nDelivered-To: Anna+mzxw@chat.example\r\n";
+    assert_eq!(heads, [alone, "Return-Path: <>\r\n", "Return-Path: <>\r\n"], "nobody reads who else got it");
+}
+
+#[tokio::test]
+async fn an_address_brings_no_header_field_of_its_own() {
+    assert_eq!(super::session::path("\"a>\rX: y\0 <b\"@example.org"), "\"aX:yb\"@example.org");
+}
+
+#[tokio::test]
+async fn a_mail_that_goes_round_is_refused_for_each_recipient_and_the_connection_goes_on() {
+    let running = running().await;
+    let mut client = Client::new(&running).await;
+    let to = "MAIL FROM:<>\r\nRCPT TO:<anna@chat.example>\r\nRCPT TO:<otto@chat.example>\r\nDATA";
+    client.ask(to, 4).await;
+    let answers = client.ask("Message-ID: <mzxw6ytboi2dkmbrgq4tqmzxga@chat.example>\r\n\r\nx\r\n.", 2).await;
+    assert!(answers.lines().all(|line| line.starts_with("554 5.4.6")), "{answers}");
+    client.ask(to, 4).await;
+    assert_eq!(codes(&client.ask("Subject: x\r\n\r\nx\r\n.", 2).await), ["250", "250"]);
+    assert_eq!(running.door.accepted().len(), 2);
+}
+
+#[tokio::test]
+async fn a_header_without_end_is_refused() {
+    let running = running_with(1 << 20).await;
+    let mut client = Client::silent(&running).await;
+    client.hear().await;
+    client.ask("LHLO x", 6).await;
+    for (lines, answer) in [(1000, "250"), (3000, "552")] {
+        client.ask("MAIL FROM:<>\r\nRCPT TO:<anna@chat.example>\r\nDATA", 3).await;
+        let header = format!("X: {}\r\n", "y".repeat(95)).repeat(lines);
+        let answers = client.ask(&format!("{header}\r\nz\r\n."), 1).await;
+        assert_eq!(codes(&answers), [answer], "{answers}");
+    }
 }
 
 #[tokio::test]

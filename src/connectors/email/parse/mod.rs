@@ -15,14 +15,12 @@ mod walk;
 use super::{
     address::Identity,
     mime::{Part, headers::Headers},
-    report,
     text::subject,
 };
 use crate::{
-    failure::{Failure, Reason},
-    ids::RemoteMessageId,
+    ids::{RemoteMessageId, RemoteUserId},
     language::Language,
-    message::{Arrival, Attachment, Body, Inbound, RawArrival},
+    message::{Arrival, Attachment, Body, RawArrival},
 };
 use body::Piece;
 use walk::{Place, Walk};
@@ -38,21 +36,16 @@ pub struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads a mail. A larger one than `max_size`, or one with too many parts, becomes a message that says so, with the
-    /// original attached. The only error is a mail without any sender.
-    pub fn read(&self, raw: &RawArrival) -> Result<Inbound, Failure> {
+    /// original attached. A mail without any sender is from nobody: it is shown all the same.
+    pub fn read(&self, raw: &RawArrival) -> Arrival {
         let mail = Part::parse(&raw.raw);
-        // A report may return a mail of any size; nothing large is read of it.
-        if let Some(receipt) = report::read(&mail) {
-            return Ok(Inbound::Receipt(receipt));
-        }
-        let (from, from_name) =
-            mail.headers.sender().ok_or_else(|| Failure::permanent(Reason::Unreadable, "the mail has no sender"))?;
+        let (from, from_name) = mail.headers.sender().unwrap_or_else(nobody);
         let content = if self.is_readable(raw) { self.content(&mail, raw) } else { None };
         let content = content.unwrap_or_else(|| self.beyond(raw));
         let subject = subject::bare(mail.headers.subject());
         let original = (!content.is_whole).then(|| original::of(&raw.raw, subject.as_deref()));
         let people = people::of(&mail.headers, self.identity, &from);
-        Ok(Inbound::Message(Box::new(Arrival {
+        Arrival {
             message: mail.headers.message_id().unwrap_or_else(|| made_id(raw)),
             from,
             from_name,
@@ -69,7 +62,7 @@ impl Reader<'_> {
             body: content.body,
             attachments: content.attachments,
             original,
-        })))
+        }
     }
 
     /// Whether its size and its header are such as people's mails have.
@@ -146,6 +139,11 @@ struct Content {
     reacts: bool,
     /// Nothing is left out that somebody could miss.
     is_whole: bool,
+}
+
+/// The sender of a mail that names none: an address at which nobody can be (RFC 2606).
+fn nobody() -> (RemoteUserId, Option<String>) {
+    (RemoteUserId::new("unknown@sender.invalid").unverified(), None)
 }
 
 /// A Message-ID for a mail without one: the same for a repeat, and in nobody's domain (RFC 2606).

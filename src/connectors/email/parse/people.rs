@@ -50,21 +50,12 @@ pub fn answers(headers: &Headers<'_>, identity: &Identity) -> Vec<RemoteMessageI
     let mut addresses: Vec<String> = envelope.map(|text| text.trim_matches(['<', '>', ' ']).to_owned()).collect();
     addresses.extend([HeaderName::To, HeaderName::Cc].into_iter().flat_map(|name| headers.addresses(name)));
     let mut answers = Vec::new();
-    for id in addresses.iter().filter_map(|address| answered(identity, address)).chain(headers.answers()) {
+    for id in addresses.iter().filter_map(|address| identity.answered(address)).chain(headers.answers()) {
         if answers.len() < ANSWERS && !answers.contains(&id) {
             answers.push(id);
         }
     }
     answers
-}
-
-/// The message of ours whose delivery stands as the detail in an address of ours (`anna+<delivery>@...`).
-fn answered(identity: &Identity, address: &str) -> Option<RemoteMessageId> {
-    identity.user_of(address)?;
-    let (local, _) = address.rsplit_once('@')?;
-    let id = local.rsplit_once('+')?.1.to_ascii_lowercase();
-    let is_delivery = id.len() == 26 && id.bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b));
-    is_delivery.then(|| RemoteMessageId::new(format!("{id}@{}", identity.domain())))
 }
 
 #[cfg(test)]

@@ -1,0 +1,131 @@
+//! Whether a machine wrote a mail: an absence notice, a newsletter, a report. Such mail is shown and marked. Fehmarn answers
+//! no mail by itself, so this is for people.
+//!
+//! `X-Auto-Response-Suppress` says nothing here: people's own mail programs set it too.
+
+use super::{fields::Fields, mime::headers::Headers, report};
+
+/// Fields that only machines write, unless they say `no`.
+const MARKS: &[&str] = &[
+    // RFC 3834 section 5
+    "auto-submitted",
+    "x-autoreply",
+    "x-autorespond",
+    "x-autoresponder",
+    // Exchange counts by it how often a rule of a mailbox has answered or forwarded.
+    "x-ms-exchange-inbox-rules-loop",
+    // RFC 2919
+    "list-id",
+];
+/// Values of `Precedence`.
+const PRECEDENCE: &[&str] = &["auto_reply", "bulk", "list", "junk"];
+/// How programs begin the subject of an absence notice; what follows is the subject of the mail that they answer.
+const ABSENCES: &[&str] = &[
+    "automatische antwort",
+    "automatische abwesenheitsnotiz",
+    "abwesenheitsnotiz",
+    "abwesenheitsnachricht",
+    "abwesenheitsbenachrichtigung",
+    "abwesend",
+    "automatic reply",
+    "auto reply",
+    "auto-reply",
+    "autoreply",
+    "out of office",
+    "out of office autoreply",
+    "vacation",
+];
+
+/// `fields`: those of the mail.
+pub fn is_automatic(raw: &[u8], fields: &Fields) -> bool {
+    is_marked(fields) || is_absence(Headers::parse(raw).0.subject())
+}
+
+fn is_marked(fields: &Fields) -> bool {
+    let marked = |name: &&str| fields.all(name).any(|value| !first_word(value).eq_ignore_ascii_case("no"));
+    MARKS.iter().any(marked)
+        || fields.all("precedence").any(|value| PRECEDENCE.contains(&first_word(value).to_ascii_lowercase().as_str()))
+        || fields.has_null_sender()
+        || report::is_report(fields)
+}
+
+/// Whether a subject is that of an absence notice. A colon or the end has to follow: people write about absence too.
+pub fn is_absence(subject: &str) -> bool {
+    let subject = subject.trim().to_lowercase();
+    ABSENCES.iter().any(|words| {
+        subject.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.trim_start().starts_with(':'))
+    })
+}
+
+/// Without parameters and comments.
+fn first_word(value: &str) -> &str {
+    value.split([';', '(', ' ', '\t']).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn automatic(header: &str) -> bool {
+        let mail = format!("Subject: Termin\r\n{header}\r\n\r\n");
+        is_automatic(mail.as_bytes(), &Fields::of_mail(mail.as_bytes()))
+    }
+
+    #[test]
+    fn machines_are_known_by_their_fields() {
+        for header in [
+            "Auto-Submitted: auto-replied",
+            "Auto-Submitted: auto-generated; owner-email=x",
+            "X-Autoreply: yes",
+            "X-Autorespond: x",
+            "Precedence: Bulk",
+            "Precedence: auto_reply",
+            "Precedence: list (of people)",
+            "List-Id: <x.example.org>",
+            "Return-Path: <>",
+            "X-MS-Exchange-Inbox-Rules-Loop: bob@example.org",
+            "Content-Type: multipart/report; report-type=x",
+        ] {
+            assert!(automatic(header), "{header}");
+        }
+    }
+
+    #[test]
+    fn people_are_not_machines() {
+        for header in [
+            "Auto-Submitted: no",
+            "Auto-Submitted: NO (really)",
+            "X-Autoreply: no",
+            "Precedence: first-class",
+            "X-Auto-Response-Suppress: All",
+            "Return-Path: <bob@example.org>",
+            "List-Unsubscribe: <https://example.org>",
+            "Content-Type: multipart/mixed",
+            "",
+        ] {
+            assert!(!automatic(header), "{header}");
+        }
+    }
+
+    #[test]
+    fn an_absence_notice_is_known_by_its_subject_and_talk_of_absence_is_not_one() {
+        for subject in [
+            "Automatische Antwort: Termin",
+            "Abwesenheitsnotiz",
+            " abwesenheitsnotiz : x",
+            "Automatic reply: x",
+            "Out of Office: x",
+        ] {
+            assert!(is_absence(subject), "{subject}");
+        }
+        for subject in [
+            "Abwesenheitsnotiz einrichten?",
+            "Re: Automatische Antwort: x",
+            "Abwesende Kinder",
+            "Out of office supplies",
+            "",
+        ] {
+            assert!(!is_absence(subject), "{subject}");
+        }
+    }
+}
