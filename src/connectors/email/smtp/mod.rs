@@ -5,6 +5,7 @@ mod lines;
 mod opening;
 mod reply;
 mod session;
+mod status;
 #[cfg(test)]
 mod tests;
 mod wire;
