@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `config` | the section of the configuration |
 //! | `address`, `text` | pure: addresses, and words in the forms of mail |
-//! | `compose` | pure: a delivery becomes a mail |
+//! | `compose`, `dkim` | pure: a delivery becomes a mail, and is signed |
 //! | `mime`, `parse`, `quote`, `report`, `arrival` | pure: a mail becomes an arrival or a receipt |
 //! | `smtp`, `lmtp`, `imap`, `tls` | the sockets |
 //! | `door` | what the listening half needs of the bridge |
@@ -13,6 +13,7 @@ mod address;
 mod arrival;
 mod compose;
 mod config;
+mod dkim;
 mod door;
 #[cfg(test)]
 mod fixture;
@@ -48,8 +49,9 @@ const TRACE_HEADERS: u64 = 64 << 10;
 
 struct Email {
     identity: Arc<Identity>,
-    smtp: smtp::Pool,
+    smtp: smtp::Routes,
     connections: usize,
+    dkim: dkim::Signers,
     lmtp: Option<SocketAddr>,
     imap: Option<Arc<imap::Account>>,
     hold: Duration,
@@ -57,9 +59,9 @@ struct Email {
 }
 
 fn build(document: &Document, env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error> {
-    let Config { identity, smtp, connections, lmtp, imap, hold, max_size } = Config::read(document, env)?;
-    let (smtp, imap) = (smtp::Pool::new(smtp, connections), imap.map(Arc::new));
-    Ok(Arc::new(Email { identity: Arc::new(identity), smtp, connections, lmtp, imap, hold, max_size }))
+    let Config { identity, smtp, connections, dkim, lmtp, imap, hold, max_size } = Config::read(document, env)?;
+    let (identity, imap) = (Arc::new(identity), imap.map(Arc::new));
+    Ok(Arc::new(Email { identity, smtp, connections, dkim, lmtp, imap, hold, max_size }))
 }
 
 #[async_trait]
@@ -104,7 +106,8 @@ impl Connector for Email {
     }
 
     async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure> {
-        let mail = compose::compose(&self.identity, delivery)?;
+        let mut mail = compose::compose(&self.identity, delivery)?;
+        mail.bytes = self.dkim.sign(mail.bytes, delivery.written_at)?;
         self.smtp.send(&mail).await?;
         Ok(Sent { message: mail.message, subject: Some(mail.topic) })
     }
@@ -127,6 +130,6 @@ impl Connector for Email {
             }
         };
         let (smtp, lmtp, imap) = tokio::join!(self.smtp.check(), lmtp, imap);
-        [Some(smtp), lmtp, imap].into_iter().flatten().collect()
+        smtp.into_iter().chain(self.dkim.check()).chain(lmtp).chain(imap).collect()
     }
 }

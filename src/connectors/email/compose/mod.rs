@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, Reason},
-    ids::{RemoteMessageId, RemoteUserId},
+    ids::{DeliveryId, RemoteMessageId, RemoteUserId},
     message::{Attachment, Body, Delivery, Thread},
 };
 use mail_builder::{
@@ -29,9 +29,13 @@ pub struct Mail {
     /// The one envelope recipient.
     pub to: String,
     pub message: RemoteMessageId,
+    /// Stands in the reports on this mail.
+    pub delivery: DeliveryId,
+    /// An address or a header has letters beyond ASCII: only for servers with SMTPUTF8 (RFC 6531).
+    pub needs_utf8: bool,
     /// The subject without `Re:`.
     pub topic: String,
-    /// 7-bit ASCII, CRLF after every line, no line above 998 bytes; dots are not stuffed yet.
+    /// 7-bit ASCII but for what `needs_utf8` allows, CRLF after every line, no line above 998 bytes; dots are not stuffed yet.
     pub bytes: Vec<u8>,
 }
 
@@ -69,7 +73,8 @@ pub fn compose(identity: &Identity, delivery: &Delivery) -> Result<Mail, Failure
     if !bytes.ends_with(b"\r\n") {
         bytes.extend_from_slice(b"\r\n");
     }
-    Ok(Mail { envelope_from, to: to.to_string(), message, topic, bytes })
+    let delivery = delivery.id.clone();
+    Ok(Mail { envelope_from, to: to.to_string(), message, delivery, needs_utf8: false, topic, bytes })
 }
 
 /// Everyone who gets the mail, each once.
