@@ -13,4 +13,5 @@ mod imap;
 mod kill;
 mod layers;
 mod postgres;
+mod smtp;
 mod store;

@@ -24,6 +24,9 @@ pub struct Setup {
     /// Where it listens; the homeserver looks for it on the slot's `listen_port`.
     pub listen_port: u16,
     pub smtp_port: u16,
+    /// More keys of `smtp`, and more lines of `email`.
+    pub smtp: Vec<String>,
+    pub email: Vec<String>,
     pub database: String,
     /// The domain of the addresses under which staff write.
     pub domain: String,
@@ -53,6 +56,8 @@ impl Setup {
             homeserver: servers().synapse.url.clone(),
             listen_port: slot.listen_port,
             smtp_port: servers().mail_ports.smtp,
+            smtp: Vec::new(),
+            email: Vec::new(),
             database: "sqlite:fehmarn.db".into(),
             domain: slot.domain.clone(),
             lmtp: true,
@@ -108,7 +113,7 @@ impl Setup {
              database: {:?}\n\
              permissions:\n  {}\n\
              connectors:\n  email:\n    domain: {domain}\n    from: \"{{localpart}}@{domain}\"\n    max_size: 25MB\n    \
-             smtp: {{ host: 127.0.0.1, port: {}, tls: none }}\n",
+             smtp:\n      host: 127.0.0.1\n      port: {}\n      tls: none\n",
             self.homeserver,
             servers.server_name,
             self.listen_port,
@@ -120,6 +125,8 @@ impl Setup {
             self.smtp_port,
             domain = self.domain,
         );
+        text.extend(self.smtp.iter().map(|line| format!("      {line}\n")));
+        text.extend(self.email.iter().map(|line| format!("    {line}\n")));
         if self.lmtp {
             text += &format!("    lmtp: {{ listen: \"127.0.0.1:{lmtp_port}\" }}\n");
         }
