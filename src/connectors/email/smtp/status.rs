@@ -29,16 +29,6 @@ const PERMANENT: &[(Status, Reason)] = &[
 /// does 0.
 const SUBJECTS: &[(u16, Reason)] = &[(1, UnknownRecipient), (2, Refused), (4, Unreachable), (6, Refused), (7, Refused)];
 
-const TRANSIENT: &[(Status, Reason)] = &[
-    ((2, 2), MailboxFull),
-    ((4, 1), Unreachable),
-    ((4, 3), Unreachable),
-    ((4, 4), Unreachable),
-    ((4, 7), Unreachable),
-    ((4, 312), Unreachable),
-    ((4, 316), Unreachable),
-];
-
 /// What servers write where their code says little. Lower case; the first line with a hit counts.
 const WORDS: &[(&[&str], Reason)] = &[
     (&["sender address", "sender rejected", "sender denied", "sender domain", "sender verify"], Refused),
@@ -117,15 +107,14 @@ pub fn reason(stage: Stage, code: u16, text: &str) -> Reason {
         let by_status = status.and_then(|status| permanent(stage, status, &words));
         by_status.or_else(by_words).unwrap_or_else(|| by_code(stage, code))
     } else {
-        let full = || (by_words() == Some(MailboxFull)).then_some(MailboxFull);
-        status
-            .and_then(|status| find(TRANSIENT, status))
-            .or_else(full)
+        // Never `Unreachable`: that is for who does not answer, and this server did.
+        let is_full = match (status, stage, code) {
+            (Some((2, 2)), ..) => true,
             // RFC 5321 section 4.2.2 has 452 for the whole system, section 4.5.3.1.10 for too many recipients.
-            .unwrap_or(match (code, stage, status) {
-                (452, Stage::Recipient, None) if !has_one_of(&words, &["system", "too many"]) => MailboxFull,
-                _ => Busy,
-            })
+            (None, Stage::Recipient, 452) => !has_one_of(&words, &["system", "too many"]),
+            _ => by_words() == Some(MailboxFull),
+        };
+        if is_full { MailboxFull } else { Busy }
     }
 }
 
@@ -289,8 +278,8 @@ mod tests {
         (Recipient, "554 5.4.14 Hop count exceeded - possible mail loop", Unreachable),
         (Content, "554 5.4.6 Too many hops", Unreachable),
         (Recipient, "550 5.4.316 Message expired, connection refused", Unreachable),
-        (Recipient, "450 4.4.312 DNS query failed", Unreachable),
-        (Recipient, "450 4.4.1 unverified address: connect to mx.example.org: Connection refused", Unreachable),
+        (Recipient, "450 4.4.312 DNS query failed", Busy),
+        (Recipient, "450 4.4.1 unverified address: connect to mx.example.org: Connection refused", Busy),
         // Later.
         (Recipient, "450 4.7.1 Greylisted, please try again in 300 seconds", Busy),
         (Recipient, "451 4.7.1 Greylisting in action, please come back later", Busy),
