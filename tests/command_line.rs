@@ -108,7 +108,7 @@ async fn an_unknown_key_is_named_with_file_line_and_the_known_keys() {
     for (key, wrong, known) in [
         ("permissions:", "permisions:", "`permissions`"),
         ("max_size:", "maxsize:", "`max_size`"),
-        ("smtp: { host:", "smtp: { hots:", "`host`"),
+        ("smtp:\n      host:", "smtp:\n      hots:", "`host`"),
     ] {
         let config = setup.config();
         assert!(config.contains(key), "{key}");

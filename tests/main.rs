@@ -18,5 +18,6 @@ mod layers;
 mod mail_out;
 mod postgres;
 mod senders;
+mod smtp;
 mod store;
 mod threads;

@@ -18,7 +18,6 @@ async fn an_answer_to_a_message_is_an_answer_to_its_mail() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "waits for mails that show what they answer"]
 async fn an_answer_shows_what_it_answers() {
     let talk = Conversation::begin(Fehmarn::new().await).await;
     let question = talk.hear("Wann haben Sie geöffnet?").await;
@@ -92,7 +91,6 @@ async fn a_room_that_is_called_like_its_guest_has_no_subject() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "waits for instructions in the first lines"]
 async fn the_first_lines_set_a_subject_and_send_copies() {
     let talk = Conversation::begin(Fehmarn::new().await).await;
     let eve = Outside::new("Eve");

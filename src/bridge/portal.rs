@@ -123,10 +123,10 @@ impl Bridge {
         company: &Company,
         places: &Places,
     ) -> Result<Option<Conversation>, Failure> {
-        let Some(subject) = arrival.subject.as_deref().map(normal).filter(|_| arrival.verified) else {
-            return Ok(None);
-        };
-        for named in places.named.iter().filter(|named| normal(&named.subject) == subject) {
+        let port = self.connector(&places.connector)?;
+        let Some(subject) = arrival.subject.as_deref().filter(|_| arrival.verified) else { return Ok(None) };
+        let subject = port.normal_subject(subject);
+        for named in places.named.iter().filter(|named| port.normal_subject(&named.subject) == subject) {
             let members = self.store.members(&named.room).await?;
             let ghosts = members.keys().filter(|user| self.ghosts.is_ghost(user)).cloned().collect();
             if company.fit(|user| members.contains_key(user), &ghosts) == Fit::Here {
@@ -159,9 +159,4 @@ fn meant_for(arrival: &Arrival, places: &Places) -> Option<RemoteUserId> {
     let knows = about(first).any(|known| known.ghost_is_in || known.person == arrival.from);
     let sent = about(first).find(|known| known.state != MessageState::Received && known.staff_is_in)?;
     (!knows).then(|| sent.person.clone())
-}
-
-/// Names of conversations are the same whatever their case and spaces.
-fn normal(subject: &str) -> String {
-    subject.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
 }

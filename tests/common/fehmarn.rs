@@ -24,6 +24,9 @@ pub struct Setup {
     /// Where it listens; the homeserver looks for it on the slot's `listen_port`.
     pub listen_port: u16,
     pub smtp_port: u16,
+    /// More keys of `smtp`, and more lines of `email`.
+    pub smtp: Vec<String>,
+    pub email: Vec<String>,
     pub database: String,
     /// The domain of the addresses under which staff write.
     pub domain: String,
@@ -35,8 +38,6 @@ pub struct Setup {
     pub senders: Option<String>,
     /// Lines below `permissions:`.
     pub permissions: Vec<String>,
-    /// Further lines below `connectors.email:`.
-    pub email: Vec<String>,
     /// A write beyond a limit of file size is an error, not a signal.
     pub survives_file_limit: bool,
     taken: Taken,
@@ -59,6 +60,7 @@ impl Setup {
             homeserver: servers().synapse.url.clone(),
             listen_port: slot.listen_port,
             smtp_port: servers().mail_ports.smtp,
+            smtp: Vec::new(),
             database: "sqlite:fehmarn.db".into(),
             domain: slot.domain.clone(),
             hold: "0s",
@@ -117,7 +119,7 @@ impl Setup {
              database: {:?}\n\
              permissions:\n  {}\n\
              connectors:\n  email:\n    domain: {domain}\n    from: \"{{localpart}}@{domain}\"\n    max_size: 25MB\n    \
-             hold: {}\n    smtp: {{ host: 127.0.0.1, port: {}, tls: none }}\n",
+             hold: {}\n    smtp:\n      host: 127.0.0.1\n      port: {}\n      tls: none\n",
             self.homeserver,
             servers.server_name,
             self.listen_port,
@@ -130,6 +132,8 @@ impl Setup {
             self.smtp_port,
             domain = self.domain,
         );
+        text.extend(self.smtp.iter().map(|line| format!("      {line}\n")));
+        text.extend(self.email.iter().map(|line| format!("    {line}\n")));
         if self.lmtp {
             text += &format!("    lmtp: {{ listen: \"127.0.0.1:{lmtp_port}\" }}\n");
         }
@@ -138,9 +142,6 @@ impl Setup {
                 "    imap: {{ host: 127.0.0.1, port: {}, tls: none, username: {imap_login:?}, password: {:?} }}\n",
                 servers.mail_ports.imap, servers.password,
             );
-        }
-        for line in &self.email {
-            text += &format!("    {line}\n");
         }
         if let Some(senders) = &self.senders {
             text += &format!("    senders: {senders}\n");

@@ -12,6 +12,8 @@ pub struct Servers {
     /// Of every mailbox.
     pub password: String,
     pub outside_domain: String,
+    /// Who has signed the certificates.
+    pub ca_file: PathBuf,
     pub synapse: Synapse,
     pub mail_ports: MailPorts,
     pub postgres: Postgres,
@@ -29,6 +31,8 @@ pub struct Synapse {
 #[derive(Deserialize)]
 pub struct MailPorts {
     pub smtp: u16,
+    /// With STARTTLS, and only for who has signed in.
+    pub submission: u16,
     pub imap: u16,
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `config` | the section of the configuration |
 //! | `address`, `text` | pure: addresses, and words in the forms of mail |
-//! | `compose` | pure: a delivery becomes a mail |
+//! | `compose`, `dkim` | pure: a delivery becomes a mail, and is signed |
 //! | `mime`, `fields`, `parse`, `quote`, `report`, `arrival` | pure: a mail becomes an arrival or a receipt |
 //! | `automatic`, `loops` | pure: mail that a machine wrote, and mail that goes round |
 //! | `authentication` | whether a mail is from whom it says; pure, but for its `check` |
@@ -17,6 +17,7 @@ mod authentication;
 mod automatic;
 mod compose;
 mod config;
+mod dkim;
 mod door;
 mod fields;
 #[cfg(test)]
@@ -58,8 +59,9 @@ const TRACE_HEADERS: u64 = 64 << 10;
 struct Email {
     identity: Arc<Identity>,
     language: Language,
-    smtp: smtp::Pool,
+    smtp: smtp::Routes,
     connections: usize,
+    dkim: dkim::Signers,
     lmtp: Option<SocketAddr>,
     imap: Option<Arc<imap::Account>>,
     senders: Senders,
@@ -69,11 +71,22 @@ struct Email {
 }
 
 fn build(document: &Document, env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error> {
-    let Config { language, identity, smtp, connections, lmtp, imap, senders, hold, max_size, full_message } =
+    let Config { language, identity, smtp, connections, dkim, lmtp, imap, senders, hold, max_size, full_message } =
         Config::read(document, env)?;
-    let (smtp, imap) = (smtp::Pool::new(smtp, connections), imap.map(Arc::new));
-    let identity = Arc::new(identity);
-    Ok(Arc::new(Email { identity, language, smtp, connections, lmtp, imap, senders, hold, max_size, full_message }))
+    let (identity, imap) = (Arc::new(identity), imap.map(Arc::new));
+    Ok(Arc::new(Email {
+        identity,
+        language,
+        smtp,
+        connections,
+        dkim,
+        lmtp,
+        imap,
+        senders,
+        hold,
+        max_size,
+        full_message,
+    }))
 }
 
 #[async_trait]
@@ -118,9 +131,14 @@ impl Connector for Email {
     }
 
     async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure> {
-        let mail = compose::compose(&self.identity, delivery)?;
+        let mut mail = compose::compose(&self.identity, delivery)?;
+        mail.bytes = self.dkim.sign(mail.bytes, delivery.written_at)?;
         self.smtp.send(&mail).await?;
         Ok(Sent { message: mail.message, subject: Some(mail.topic) })
+    }
+
+    fn normal_subject(&self, subject: &str) -> String {
+        text::subject::normal(subject)
     }
 
     fn instructions(&self, body: &mut Body) -> Instructions {
@@ -158,7 +176,7 @@ impl Connector for Email {
             }
         };
         let (smtp, lmtp, imap, senders) = tokio::join!(self.smtp.check(), lmtp, imap, self.senders.finding());
-        [Some(smtp), lmtp, imap, Some(senders)].into_iter().flatten().collect()
+        smtp.into_iter().chain(self.dkim.check()).chain(lmtp).chain(imap).chain([senders]).collect()
     }
 }
 

@@ -3,8 +3,12 @@
 use crate::failure::{Failure, Reason};
 use rustls::{
     ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 use serde::Deserialize;
 use std::{fmt, io, path::Path, sync::Arc, time::Duration};
@@ -24,6 +28,8 @@ pub const CONNECT_TIME: Duration = Duration::from_secs(30);
 #[serde(rename_all = "lowercase")]
 pub enum Tls {
     None,
+    /// STARTTLS where it is offered, with whatever certificate; else plain (RFC 7435). For SMTP only.
+    Opportunistic,
     /// Plain at first; nothing but the wish for TLS is said before it is there (RFC 3207, RFC 3501 section 6.2.1).
     Starttls,
     /// From the first byte (RFC 8314).
@@ -37,7 +43,23 @@ pub struct Server {
     pub host: String,
     pub port: u16,
     pub tls: Tls,
-    trust: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    trust: Option<Trust>,
+}
+
+#[derive(Clone)]
+struct Trust {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+    /// Asked about the certificate after the handshake, where `config` lets any pass; without certificates to trust
+    /// there is none to ask.
+    judge: Option<Arc<WebPkiServerVerifier>>,
+}
+
+/// A connection with TLS.
+pub struct Secured {
+    pub stream: TlsStream<TcpStream>,
+    /// Whether the server has shown that it is the one that was meant.
+    pub verified: bool,
 }
 
 impl Server {
@@ -48,10 +70,11 @@ impl Server {
     pub fn new(host: &str, port: u16, tls: Tls, ca_file: Option<&Path>) -> Result<Self, String> {
         let trust = match tls {
             Tls::None => None,
-            Tls::Starttls | Tls::Implicit => {
+            Tls::Opportunistic | Tls::Starttls | Tls::Implicit => {
                 let name = ServerName::try_from(host.to_owned())
                     .map_err(|_| format!("host: {host:?} is neither a host name nor an address"))?;
-                Some((Arc::new(client_config(ca_file)?), name))
+                let (config, judge) = client_config(ca_file, tls == Tls::Opportunistic)?;
+                Some(Trust { config: Arc::new(config), name, judge })
             }
         };
         Ok(Self { host: host.to_owned(), port, tls, trust })
@@ -81,13 +104,17 @@ impl Server {
         Err(last)
     }
 
-    /// Encrypts a connection, and makes sure that the server is the one that was meant.
-    pub async fn secure(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Failure> {
-        let (config, name) = self.trust()?;
-        match timeout(CONNECT_TIME, TlsConnector::from(config).connect(name, stream)).await {
-            Ok(result) => result.map_err(|e| self.no_tls(e)),
-            Err(_) => Err(self.no_tls("no answer in time")),
-        }
+    /// Encrypts a connection, and makes sure that the server is the one that was meant; see [`Secured::verified`] for
+    /// [`Tls::Opportunistic`].
+    pub async fn secure(&self, stream: TcpStream) -> Result<Secured, Failure> {
+        let Trust { config, name, judge } = self.trust()?;
+        let handshake = TlsConnector::from(config).connect(name.clone(), stream);
+        let stream = match timeout(CONNECT_TIME, handshake).await {
+            Ok(result) => result.map_err(|e| self.no_tls(e))?,
+            Err(_) => return Err(self.no_tls("no answer in time")),
+        };
+        let verified = self.tls != Tls::Opportunistic || judge.is_some_and(|judge| is_good(&judge, &name, &stream));
+        Ok(Secured { stream, verified })
     }
 
     /// The same for a blocking connection; the handshake takes place with the first read or write.
@@ -95,12 +122,12 @@ impl Server {
         &self,
         stream: S,
     ) -> Result<rustls::StreamOwned<rustls::ClientConnection, S>, Failure> {
-        let (config, name) = self.trust()?;
+        let Trust { config, name, .. } = self.trust()?;
         let connection = rustls::ClientConnection::new(config, name).map_err(|e| self.no_tls(e))?;
         Ok(rustls::StreamOwned::new(connection, stream))
     }
 
-    fn trust(&self) -> Result<(Arc<ClientConfig>, ServerName<'static>), Failure> {
+    fn trust(&self) -> Result<Trust, Failure> {
         self.trust.clone().ok_or_else(|| Failure::transient(Reason::Internal, format!("{self}: built without TLS")))
     }
 
@@ -129,21 +156,78 @@ impl fmt::Display for Server {
     }
 }
 
-fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
+/// The judge is there where `lenient` lets any certificate pass the handshake, and anything is trusted at all.
+fn client_config(
+    ca_file: Option<&Path>,
+    lenient: bool,
+) -> Result<(ClientConfig, Option<Arc<WebPkiServerVerifier>>), String> {
     let mut roots = RootCertStore::empty();
     // Systems carry certificates that rustls does not read; one good one is enough to go on.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(file) = ca_file {
         add_file(&mut roots, file).map_err(|e| format!("ca_file: {}: {e}", file.display()))?;
     }
+    // Named here, so that it does not matter what the process has installed as its default.
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| e.to_string())?;
+    if lenient {
+        let any = Arc::new(AnyCertificate(provider.clone()));
+        let config = builder.dangerous().with_custom_certificate_verifier(any).with_no_client_auth();
+        // Its only error is that there is nothing to trust.
+        let judge = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().ok();
+        return Ok((config, judge));
+    }
     if roots.is_empty() {
         return Err("this system has no certificates to trust: install them (ca-certificates) or set ca_file".into());
     }
-    // Named here, so that it does not matter what the process has installed as its default.
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|e| e.to_string())?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok((builder.with_root_certificates(roots).with_no_client_auth(), None))
+}
+
+fn is_good(judge: &WebPkiServerVerifier, name: &ServerName<'_>, stream: &TlsStream<TcpStream>) -> bool {
+    let certificates = stream.get_ref().1.peer_certificates().and_then(<[_]>::split_first);
+    certificates.is_some_and(|(own, others)| judge.verify_server_cert(own, others, name, &[], UnixTime::now()).is_ok())
+}
+
+/// Whoever it names. Only that the other end holds its key is checked: else a certificate that was copied from another
+/// server would look good afterwards.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _own: &CertificateDer<'_>,
+        _others: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &rustls::DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &rustls::DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 fn add_file(roots: &mut RootCertStore, file: &Path) -> Result<(), String> {

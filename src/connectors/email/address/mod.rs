@@ -82,7 +82,7 @@ fn is_dot_atom(text: &str) -> bool {
 }
 
 /// A domain name in its normal form: lower-case A-labels, no dot at the end.
-fn host_name(text: &str) -> Option<String> {
+pub(super) fn host_name(text: &str) -> Option<String> {
     let text = text.strip_suffix('.').unwrap_or(text);
     // `url` would decode percent signs and accept IP addresses in many spellings.
     if text.len() > 253 || text.contains(['%', '[', ':']) {

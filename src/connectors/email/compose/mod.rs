@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, Reason},
-    ids::RemoteMessageId,
+    ids::{DeliveryId, RemoteMessageId},
     message::Delivery,
 };
 use mail_builder::{MessageBuilder, headers::content_type::ContentType, mime::MimePart};
@@ -40,6 +40,8 @@ pub struct Mail {
     /// The one envelope recipient.
     pub to: String,
     pub message: RemoteMessageId,
+    /// Stands in the reports on this mail.
+    pub delivery: DeliveryId,
     /// The subject without `Re:`.
     pub topic: String,
     /// CRLF after every line, no line above 998 bytes; dots are not stuffed yet. 7-bit ASCII, unless `needs_utf8`: then
@@ -73,8 +75,8 @@ pub fn compose(identity: &Identity, delivery: &Delivery) -> Result<Mail, Failure
     if !bytes.ends_with(b"\r\n") {
         bytes.extend_from_slice(b"\r\n");
     }
-    let needs_utf8 = !to.as_str().is_ascii();
-    Ok(Mail { envelope_from: sender.return_path, to: to.to_string(), message, topic, bytes, needs_utf8 })
+    let (needs_utf8, delivery) = (!to.as_str().is_ascii(), delivery.id.clone());
+    Ok(Mail { envelope_from: sender.return_path, to: to.to_string(), message, delivery, topic, bytes, needs_utf8 })
 }
 
 /// What the mail is about, should the conversation have no subject yet: its words, its files, or at least its writer.

@@ -1,14 +1,18 @@
 //! The section `connectors.email` of the configuration.
 
+mod dkim;
 mod original;
 mod people;
 mod senders;
+mod smtp;
 mod units;
 
 use super::{
     address::{Identity, Template},
     authentication::Senders,
-    imap, smtp,
+    dkim::Signers,
+    imap,
+    smtp::Routes,
     tls::{Server, Tls},
 };
 use crate::{
@@ -17,7 +21,11 @@ use crate::{
 };
 pub use original::FullMessage;
 use serde::Deserialize;
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use units::{Size, Span};
 
 const SECTION: &str = "connectors.email";
@@ -39,7 +47,10 @@ struct Section {
     offices: people::Entries<people::OfficeSection>,
     #[serde(default)]
     people: people::Entries<people::PersonSection>,
-    smtp: SmtpSection,
+    smtp: smtp::SmtpSection,
+    /// Keys to sign with, should the mail server not do it.
+    #[serde(default)]
+    dkim: dkim::DkimSection,
     lmtp: Option<LmtpSection>,
     imap: Option<ImapSection>,
     /// How it is found out whether a mail is from whom it says; without it nothing is checked.
@@ -53,26 +64,6 @@ struct Section {
     /// How people get at the part of a mail that is not shown.
     #[serde(default)]
     full_message: FullMessage,
-}
-
-/// The mail server that takes what we send.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SmtpSection {
-    host: String,
-    port: Option<u16>,
-    #[serde(default = "starttls")]
-    tls: Tls,
-    username: Option<String>,
-    password: Option<Secret>,
-    password_file: Option<PathBuf>,
-    /// Certificates (PEM) to trust besides those of the system.
-    ca_file: Option<PathBuf>,
-    /// The most at a time.
-    #[serde(default = "connections")]
-    connections: usize,
-    /// Our name in EHLO; `domain` if not set.
-    hello: Option<String>,
 }
 
 /// Where our own mail server hands mail over. No sign-in: only that server may reach it.
@@ -115,16 +106,8 @@ fn from_template() -> String {
     "{localpart}@{domain}".into()
 }
 
-fn starttls() -> Tls {
-    Tls::Starttls
-}
-
 fn tls() -> Tls {
     Tls::Implicit
-}
-
-fn connections() -> usize {
-    32
 }
 
 fn inbox() -> String {
@@ -143,8 +126,9 @@ pub struct Config {
     /// What staff read.
     pub language: Language,
     pub identity: Identity,
-    pub smtp: smtp::Account,
+    pub smtp: Routes,
     pub connections: usize,
+    pub dkim: Signers,
     pub lmtp: Option<SocketAddr>,
     pub imap: Option<imap::Account>,
     pub senders: Senders,
@@ -163,22 +147,21 @@ impl Config {
         let identity = Identity::new(&domain, &from).map_err(|e| document.error(SECTION, e))?;
         let identity =
             people::Written { from_name, delimiter, offices, people }.complete(SECTION, document, identity)?;
-        let Section { smtp, lmtp, imap, max_size: Size(max_size), hold: Span(hold), full_message, senders, .. } =
-            section;
+        let Section {
+            smtp, dkim, lmtp, imap, senders, max_size: Size(max_size), hold: Span(hold), full_message, ..
+        } = section;
         if lmtp.is_none() && imap.is_none() {
             return Err(document.error(SECTION, "has neither lmtp nor imap: no answer would ever come in"));
         }
         let source = Source { document, env };
-        let connections = smtp.connections;
-        if !(1..=1000).contains(&connections) {
-            return Err(document.error("connectors.email.smtp.connections", "is not between 1 and 1000"));
-        }
+        let smtp::Smtp { routes, connections } = smtp::read(&source, smtp, identity.domain(), lmtp.is_some())?;
         Ok(Self {
             language: document.read::<Core>()?.language,
-            smtp: source.smtp(smtp, identity.domain())?,
+            smtp: routes,
             senders: senders::read(senders, &identity, document)?,
-            identity,
             connections,
+            dkim: dkim::read(&source, dkim, &from)?,
+            identity,
             lmtp: lmtp.map(|lmtp| lmtp.listen),
             imap: imap.map(|imap| source.imap(imap, max_size)).transpose()?,
             hold,
@@ -195,35 +178,16 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn smtp(&self, section: SmtpSection, domain: &str) -> Result<smtp::Account, yaml::Error> {
-        const KEY: &str = "connectors.email.smtp";
-        let SmtpSection { host, port, tls, username, password, password_file, ca_file, hello, .. } = section;
-        let port = port.unwrap_or(match tls {
-            Tls::None => 25,
-            Tls::Starttls => 587,
-            Tls::Implicit => 465,
-        });
-        let password = self.password(KEY, SecretSource { inline: password, file: password_file })?;
-        let login = match (username, password) {
-            (Some(user), Some(password)) => Some((user, password)),
-            (None, None) => None,
-            (Some(_), None) => return Err(self.no_password(KEY)),
-            (None, Some(_)) => return Err(self.document.error(KEY, "has a password and no username")),
-        };
-        let hello = hello.unwrap_or_else(|| domain.to_owned());
-        if hello.is_empty() || !hello.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(self.document.error(&format!("{KEY}.hello"), "is not a host name"));
-        }
-        Ok(smtp::Account { server: self.server(KEY, &host, port, tls, ca_file)?, login, hello })
-    }
-
     fn imap(&self, section: ImapSection, max_size: u64) -> Result<imap::Account, yaml::Error> {
         const KEY: &str = "connectors.email.imap";
         let ImapSection { host, port, tls, username, password, password_file, ca_file, mailbox, poll } = section;
+        if tls == Tls::Opportunistic {
+            return Err(self.document.error("connectors.email.imap.tls", "is for smtp only: write starttls or tls"));
+        }
         let port = port.unwrap_or(if tls == Tls::Implicit { 993 } else { 143 });
         let password = self.password(KEY, SecretSource { inline: password, file: password_file })?;
         let password = password.ok_or_else(|| self.no_password(KEY))?;
-        let (server, mailbox) = (self.server(KEY, &host, port, tls, ca_file)?, imap::encode(&mailbox));
+        let (server, mailbox) = (self.server(KEY, &host, port, tls, ca_file.as_deref())?, imap::encode(&mailbox));
         Ok(imap::Account { server, username, password, mailbox, poll: poll.0, max_size })
     }
 
@@ -232,7 +196,7 @@ impl Source<'_> {
     }
 
     fn no_password(&self, key: &str) -> yaml::Error {
-        let variable = format!("FEHMARN_{}_PASSWORD", key.replace('.', "_").to_uppercase());
+        let variable = format!("FEHMARN_{}_PASSWORD", key.replace(['.', '-'], "_").to_uppercase());
         self.document.error(key, format!("has a username and no password: set password_file, password or {variable}"))
     }
 
@@ -242,9 +206,9 @@ impl Source<'_> {
         host: &str,
         port: u16,
         tls: Tls,
-        ca_file: Option<PathBuf>,
+        ca_file: Option<&Path>,
     ) -> Result<Server, yaml::Error> {
-        let ca_file = ca_file.map(|file| self.document.resolve(&file));
+        let ca_file = ca_file.map(|file| self.document.resolve(file));
         Server::new(host, port, tls, ca_file.as_deref()).map_err(|e| self.document.error(key, e))
     }
 }
@@ -266,9 +230,10 @@ mod tests {
         let config =
             read("domain: chat.example\nsmtp: { host: mx.example, tls: none }\nlmtp: { listen: '127.0.0.1:2525' }");
         let config = config.unwrap();
-        assert_eq!((config.smtp.server.to_string().as_str(), config.connections), ("mx.example:25", 32));
-        assert_eq!((config.smtp.hello.as_str(), config.max_size), ("chat.example", 25_000_000));
-        assert!(config.smtp.login.is_none() && config.imap.is_none());
+        let account = config.smtp.way("bob@example.org").0.account();
+        assert_eq!((account.server.to_string().as_str(), config.connections), ("mx.example:25", 32));
+        assert_eq!((account.hello.as_str(), config.max_size), ("chat.example", 25_000_000));
+        assert!(account.login.is_none() && config.imap.is_none() && config.dkim.is_empty());
         assert_eq!(config.full_message, FullMessage::OnDemand);
         assert_eq!(config.lmtp.unwrap().port(), 2525);
     }
@@ -281,10 +246,11 @@ mod tests {
              imap: { host: mx.example, tls: none, username: bridge, mailbox: Büro, poll: 2m }",
         );
         let config = config.unwrap();
-        assert_eq!((config.smtp.server.port, config.connections, config.max_size), (26, 3, 1 << 20));
+        let account = config.smtp.way("bob@example.org").0.account();
+        assert_eq!((account.server.port, config.connections, config.max_size), (26, 3, 1 << 20));
+        let (user, password) = account.login.as_ref().unwrap();
+        assert_eq!((user.as_str(), password.expose(), account.hello.as_str()), ("u", "p", "me.example"));
         assert_eq!(config.full_message, FullMessage::Attach);
-        let (user, password) = config.smtp.login.unwrap();
-        assert_eq!((user.as_str(), password.expose(), config.smtp.hello.as_str()), ("u", "p", "me.example"));
         let imap = config.imap.unwrap();
         assert_eq!((imap.server.port, imap.password.expose()), (143, "from env"));
         assert_eq!((imap.mailbox.as_str(), imap.poll.as_secs(), imap.max_size), ("B&APw-ro", 120, 1 << 20));
@@ -309,6 +275,10 @@ mod tests {
             (
                 format!("{smtp} }}\nimap: {{ host: h, username: u, poll: 1s }}"),
                 vec!["imap.poll", "between 5s and 540s"],
+            ),
+            (
+                format!("{smtp} }}\nimap: {{ host: h, tls: opportunistic, username: u }}"),
+                vec!["imap.tls", "for smtp only", "starttls"],
             ),
             (format!("{smtp}, tls: ssl {good}"), vec!["tls"]),
             (smtp.replace("none", "ssl") + good, vec!["smtp.tls", "`ssl`", "`starttls`"]),

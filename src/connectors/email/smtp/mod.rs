@@ -1,22 +1,28 @@
-//! Mail on its way out: a pool of connections to one mail server.
+//! Mail on its way out: a pool of connections to each mail server, and which of them takes a mail.
 
 mod content;
+mod envelope;
 mod lines;
 mod opening;
 mod reply;
+mod routes;
 mod session;
+mod status;
 #[cfg(test)]
 mod tests;
 mod wire;
 
+pub use envelope::Reports;
+pub use routes::{Pattern, Route, Routes};
+
 use super::{compose::Mail, tls::Server};
 use crate::{
-    connector::Finding,
     failure::{Failure, Reason},
     yaml::Secret,
 };
 use session::{Session, Trouble};
 use std::{
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
@@ -48,6 +54,7 @@ pub struct Account {
     pub login: Option<(String, Secret)>,
     /// What Fehmarn calls itself in EHLO.
     pub hello: String,
+    pub reports: Reports,
 }
 
 /// Connections to the mail server, opened when they are needed and kept for the next mail.
@@ -81,30 +88,36 @@ impl Pool {
         Self { shared: Arc::new(Shared { account, slots: Semaphore::new(connections), idle, denied, times }) }
     }
 
-    /// Hands over one mail. `Ok` when the server has taken responsibility for it.
-    pub async fn send(&self, mail: &Mail) -> Result<(), Failure> {
-        match timeout(SEND_TIME, self.hand_over(mail)).await {
+    #[cfg(test)]
+    pub fn account(&self) -> &Account {
+        &self.shared.account
+    }
+
+    /// Hands over one mail. `Ok` when the server has taken responsibility for it; with `require_tls` only if it promises
+    /// that the mail never goes in the clear (RFC 8689).
+    pub async fn send(&self, mail: &Mail, require_tls: bool) -> Result<(), Failure> {
+        match timeout(SEND_TIME, self.hand_over(mail, require_tls)).await {
             Ok(result) => result,
             Err(_) => Err(self.shared.account.server.unreachable("no answer", "not in time")),
         }
     }
 
-    async fn hand_over(&self, mail: &Mail) -> Result<(), Failure> {
+    async fn hand_over(&self, mail: &Mail, require_tls: bool) -> Result<(), Failure> {
         let slot = self.shared.slots.acquire().await;
         let _slot = slot.map_err(|e| Failure::transient(Reason::Internal, e))?;
         if let Some(session) = self.shared.take() {
-            match self.use_once(session, mail).await {
+            match self.use_once(session, mail, require_tls).await {
                 // The server has closed an idle connection, as it may. Not a failure, and nothing was handed over.
                 Err(Trouble::Broken { untouched: true, .. }) => {}
                 result => return result.map_err(Trouble::into_failure),
             }
         }
         let session = self.shared.open().await?;
-        self.use_once(session, mail).await.map_err(Trouble::into_failure)
+        self.use_once(session, mail, require_tls).await.map_err(Trouble::into_failure)
     }
 
-    async fn use_once(&self, mut session: Session, mail: &Mail) -> Result<(), Trouble> {
-        let result = session.deliver(mail).await;
+    async fn use_once(&self, mut session: Session, mail: &Mail, require_tls: bool) -> Result<(), Trouble> {
+        let result = session.deliver(mail, require_tls).await;
         if !matches!(result, Err(Trouble::Broken { .. })) {
             self.shared.put_back(session);
         }
@@ -112,18 +125,25 @@ impl Pool {
     }
 
     /// Connects and signs in, and sends nothing.
-    pub async fn check(&self) -> Finding {
+    pub async fn check(&self, require_tls: bool) -> Result<String, String> {
         let server = &self.shared.account.server;
-        let result = match timeout(CHECK_TIME, Session::open(&self.shared.account)).await {
-            Ok(Ok(session)) => {
-                let words = session.describe();
-                session.quit().await;
-                Ok(words)
-            }
-            Ok(Err(failure)) => Err(failure),
+        let session = match timeout(CHECK_TIME, Session::open(&self.shared.account)).await {
+            Ok(result) => result,
             Err(_) => Err(server.unreachable("no answer", format!("within {} s", CHECK_TIME.as_secs()))),
         };
-        Finding { what: format!("SMTP {server}"), result: result.map_err(|failure| server.mend("smtp", &failure)) }
+        let session = session.map_err(|failure| server.mend("smtp", &failure))?;
+        let (words, can_require_tls) = (session.describe(), session.can_require_tls());
+        session.quit().await;
+        match can_require_tls {
+            Err(why) if require_tls => Err(format!("{words}; but a route has require_tls, and {why}")),
+            _ => Ok(words),
+        }
+    }
+}
+
+impl fmt::Display for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.account.server.fmt(f)
     }
 }
 

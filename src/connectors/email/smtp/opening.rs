@@ -18,6 +18,7 @@ use lettre::transport::smtp::{
 };
 use smtp_proto::{EXT_START_TLS, EhloResponse};
 use tokio::net::TcpStream;
+use tracing::warn;
 
 const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
 
@@ -34,10 +35,31 @@ impl<'a> Opening<'a> {
     pub async fn begin(account: &'a Account) -> Result<Self, Failure> {
         let server = &account.server;
         let tcp = server.connect().await?;
-        let wire = match server.tls {
-            Tls::None => Wire::plain(tcp),
-            Tls::Implicit => Wire::secured(server.secure(tcp).await?),
-            Tls::Starttls => Wire::secured_later(server.secure(Self::start_tls(account, tcp).await?).await?),
+        match server.tls {
+            Tls::None => Self::greet(account, Wire::plain(tcp)).await,
+            Tls::Implicit => Self::greet(account, Wire::secured(server.secure(tcp).await?)).await,
+            Tls::Starttls => {
+                let plain = Self::greet(account, Wire::plain(tcp)).await?;
+                let wire = plain.encrypt().await?;
+                Self::greet(account, wire).await
+            }
+            Tls::Opportunistic => Self::with_what_there_is(account, tcp).await,
+        }
+    }
+
+    /// What TLS cannot protect goes in the clear (RFC 7435 section 3): over a new connection, as nobody knows what the
+    /// one with the failed handshake is good for.
+    async fn with_what_there_is(account: &'a Account, tcp: TcpStream) -> Result<Self, Failure> {
+        let plain = Self::greet(account, Wire::plain(tcp)).await?;
+        if !plain.hello.has_capability(EXT_START_TLS) {
+            return Ok(plain);
+        }
+        let wire = match plain.encrypt().await {
+            Ok(wire) => wire,
+            Err(failure) => {
+                warn!(server = %account.server, detail = failure.detail, "SMTP: TLS has failed, going on without");
+                Wire::plain(account.server.connect().await?)
+            }
         };
         Self::greet(account, wire).await
     }
@@ -53,25 +75,25 @@ impl<'a> Opening<'a> {
         Ok(Self { connection, wire, hello, account })
     }
 
-    /// Gives the connection back when the server is ready for the handshake. What it said until then is forgotten with
-    /// lettre's half of the connection, as RFC 3207 section 4.2 wants it.
-    async fn start_tls(account: &'a Account, tcp: TcpStream) -> Result<TcpStream, Failure> {
-        let mut plain = Self::greet(account, Wire::plain(tcp)).await?;
-        if !plain.hello.has_capability(EXT_START_TLS) {
-            return Err(plain.denied("does not offer STARTTLS; check port and tls"));
+    /// What the server said until now is forgotten with lettre's half of the connection, as RFC 3207 section 4.2 wants it.
+    async fn encrypt(mut self) -> Result<Wire, Failure> {
+        let account = self.account;
+        if !self.hello.has_capability(EXT_START_TLS) {
+            return Err(self.denied("does not offer STARTTLS; check port and tls"));
         }
-        let result = plain.connection.command(Starttls).await;
+        let result = self.connection.command(Starttls).await;
         let reply = Reply::of(result).map_err(|e| failure(account, Stage::StartTls, e))?;
         if reply.code != 220 {
             return Err(named(account, reply.refusal(Stage::StartTls)));
         }
-        plain.wire.take_plain().map_err(|e| account.server.no_tls(e))
+        let tcp = self.wire.take_plain().map_err(|e| account.server.no_tls(e))?;
+        Ok(Wire::secured_later(account.server.secure(tcp).await?))
     }
 
     pub async fn sign_in(&mut self) -> Result<(), Failure> {
         let Some((user, password)) = &self.account.login else { return Ok(()) };
-        if !self.wire.is_secured() && !self.wire.is_local() {
-            return Err(self.denied("the password is not sent without TLS; set tls"));
+        if !self.wire.is_verified() && !self.wire.is_local() {
+            return Err(self.denied("the password is not sent without TLS and a good certificate; set tls"));
         }
         if self.connection.server_info().get_auth_mechanism(&MECHANISMS).is_none() {
             return Err(self.denied("offers neither AUTH PLAIN nor AUTH LOGIN; check username, port and tls"));

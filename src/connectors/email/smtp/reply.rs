@@ -1,9 +1,9 @@
 //! What a mail server answers, and what it means for a delivery.
 
+use super::status;
 use crate::failure::{Failure, Reason};
 use bytes::Bytes;
 use lettre::transport::smtp::{Error, response::Response};
-use smtp_proto::response::parser::ResponseReceiver;
 use std::{error::Error as _, fmt};
 
 /// An answer (RFC 5321 section 4.2), one line or several.
@@ -81,42 +81,23 @@ impl Reply {
         if !permanent && !(400..500).contains(&self.code) {
             return Failure::transient(Reason::Unreachable, format!("unexpected answer to {detail}"));
         }
+        let words = String::from_utf8_lossy(&self.raw);
+        let words = words.split_once(' ').map_or("", |(_, words)| words);
         if stage.is_opening() || self.asks_for_sign_in() {
             // An admin must mend this, and then the mail goes out: never its writer's problem.
             let reason = if permanent { Reason::AccessDenied } else { Reason::Busy };
             return Failure::transient(reason, detail);
         }
-        let reason = self.reason(stage, permanent);
+        if status::denies_relaying(stage, words) {
+            return Failure::transient(Reason::AccessDenied, detail);
+        }
+        let reason = status::reason(stage, self.code, words);
         if permanent { Failure::permanent(reason, detail) } else { Failure::transient(reason, detail) }
     }
 
     /// RFC 4954 section 6: no or not enough authentication.
     fn asks_for_sign_in(&self) -> bool {
         matches!(self.code, 530 | 534 | 535 | 538)
-    }
-
-    /// The enhanced code (RFC 3463) says more than the code, and decides where there is one.
-    fn reason(&self, stage: Stage, permanent: bool) -> Reason {
-        match (permanent, self.enhanced(), self.code) {
-            (_, Some((2, 2)), _) => Reason::MailboxFull,
-            (true, Some((2, 3) | (3, 4)), _) => Reason::TooLarge,
-            // 5.1.7 and 5.1.8 speak of the sender's address; 5.7.x is policy, whatever the code ("550 5.7.1 blocked").
-            (true, Some((1, 7 | 8) | (7, _)), _) => Reason::Refused,
-            (true, Some((1, _)), _) if stage != Stage::Sender => Reason::UnknownRecipient,
-            (true, _, 550 | 551 | 553) if stage == Stage::Recipient => Reason::UnknownRecipient,
-            (false, None, 452) => Reason::MailboxFull,
-            (true, None, 552) if stage == Stage::Recipient => Reason::MailboxFull,
-            (true, None, 552) => Reason::TooLarge,
-            (true, ..) => Reason::Refused,
-            (false, ..) => Reason::Busy,
-        }
-    }
-
-    /// Subject and detail of the enhanced code, if its class is that of the code (RFC 2034 section 4).
-    fn enhanced(&self) -> Option<(u8, u8)> {
-        let response = ResponseReceiver::default().parse(&mut self.raw.iter()).ok()?;
-        let [class, subject, detail] = response.esc;
-        (u16::from(class) == self.code / 100).then_some((subject, detail))
     }
 }
 
@@ -174,44 +155,26 @@ mod tests {
     fn every_kind_of_answer_becomes_the_failure_that_people_can_act_on() {
         for (stage, text, reason, permanent) in [
             (Stage::Recipient, "550 5.1.1 no such user here", UnknownRecipient, true),
-            (Stage::Recipient, "550 no such user here", UnknownRecipient, true),
-            (Stage::Recipient, "551 moved", UnknownRecipient, true),
-            (Stage::Recipient, "553 not allowed", UnknownRecipient, true),
-            (Stage::Recipient, "550 5.4.1 Recipient address rejected: Access denied", UnknownRecipient, true),
-            (Stage::Content, "554 5.1.1 unknown after all", UnknownRecipient, true),
-            (Stage::Recipient, "550 5.7.1 blocked by policy", Refused, true),
-            (Stage::Recipient, "553 5.1.8 sender domain does not exist", Refused, true),
-            (Stage::Sender, "553 5.1.8 sender domain does not exist", Refused, true),
-            (Stage::Sender, "550 no", Refused, true),
-            (Stage::Recipient, "552 5.2.2 over quota", MailboxFull, true),
-            (Stage::Recipient, "552 over quota", MailboxFull, true),
+            (Stage::Recipient, "450 4.1.1 not yet verified", Busy, false),
+            (Stage::Recipient, "450 4.7.1 greylisted", Busy, false),
             (Stage::Recipient, "452 4.2.2 mailbox full", MailboxFull, false),
-            (Stage::Recipient, "452 full", MailboxFull, false),
-            (Stage::Sender, "452 4.3.1 insufficient system storage", Busy, false),
-            (Stage::Sender, "552 5.3.4 too big", TooLarge, true),
+            (Stage::Recipient, "552 5.2.2 over quota", MailboxFull, true),
             (Stage::Content, "552 too big", TooLarge, true),
             (Stage::Content, "554 5.7.1 rejected as spam", Refused, true),
-            (Stage::Content, "554 no", Refused, true),
-            (Stage::Recipient, "450 4.7.1 greylisted", Busy, false),
-            (Stage::Recipient, "450 4.1.1 not yet verified", Busy, false),
-            (Stage::Content, "451 4.3.0 later", Busy, false),
             (Stage::Sender, "421 4.3.2 closing", Busy, false),
             (Stage::Greeting, "554 5.7.1 go away", AccessDenied, false),
             (Stage::Greeting, "421 too many connections", Busy, false),
             (Stage::SignIn, "535 5.7.8 authentication failed", AccessDenied, false),
             (Stage::SignIn, "454 4.7.0 try later", Busy, false),
             (Stage::Sender, "530 5.7.0 authentication required", AccessDenied, false),
+            (Stage::Recipient, "554 5.7.1 <bob@example.org>: Relay access denied", AccessDenied, false),
+            (Stage::Recipient, "454 4.7.1 <bob@example.org>: Relay access denied", AccessDenied, false),
             (Stage::Data, "250 what", Unreachable, false),
         ] {
             let failure = reply(text).refusal(stage);
             assert_eq!((failure.reason, failure.is_permanent()), (reason, permanent), "{stage:?} {text}");
             assert!(failure.detail.ends_with(text), "{}", failure.detail);
         }
-    }
-
-    #[test]
-    fn an_enhanced_code_of_another_class_does_not_count() {
-        assert_eq!(reply("550 4.2.2 confused").refusal(Stage::Recipient).reason, UnknownRecipient);
     }
 
     #[test]

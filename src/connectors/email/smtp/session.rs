@@ -3,6 +3,7 @@
 use super::{
     Account,
     content::Content,
+    envelope::{Envelope, Peer, Reports},
     opening::Opening,
     reply::{Reply, Stage, cause},
     wire::Wire,
@@ -17,15 +18,15 @@ use lettre::transport::smtp::{
     commands::{Data, Quit, Rset},
     response::Response,
 };
-use smtp_proto::{EXT_PIPELINING, EXT_SIZE, EhloResponse};
+use smtp_proto::{EXT_DSN, EXT_PIPELINING};
 use std::fmt;
 
 pub struct Session {
     connection: AsyncSmtpConnection,
     /// The other handle to what `connection` reads and writes.
     wire: Wire,
-    server: String,
-    hello: EhloResponse<String>,
+    peer: Peer,
+    reports: Reports,
     /// A transaction was begun and not ended: RSET comes before the next.
     open: bool,
 }
@@ -44,17 +45,30 @@ impl Session {
         let mut opening = Opening::begin(account).await?;
         opening.sign_in().await?;
         let Opening { connection, wire, hello, .. } = opening;
-        Ok(Self { connection, wire, server: account.server.to_string(), hello, open: false })
+        let peer = Peer { name: account.server.to_string(), hello, verified: wire.is_verified() };
+        Ok(Self { connection, wire, peer, reports: account.reports, open: false })
     }
 
     /// For `fehmarn check`.
     pub fn describe(&self) -> String {
-        let mut words = vec![format!("connected to {}", self.hello.hostname)];
-        words.push(if self.wire.is_secured() { "encrypted".into() } else { "not encrypted".into() });
-        if let Some(limit) = self.size_limit() {
+        let mut words = vec![format!("connected to {}", self.peer.hello.hostname)];
+        words.push(match (self.wire.is_secured(), self.wire.is_verified()) {
+            (true, true) => "encrypted".into(),
+            (true, false) => "encrypted, but its certificate proves nothing".into(),
+            (false, _) => "not encrypted".into(),
+        });
+        if let Some(limit) = self.peer.size_limit() {
             words.push(format!("takes mails up to {limit} bytes"));
         }
+        if !self.peer.hello.has_capability(EXT_DSN) {
+            words.push("sends no reports of mails that have arrived".into());
+        }
         words.join(", ")
+    }
+
+    /// See [`Peer::can_require_tls`].
+    pub fn can_require_tls(&self) -> Result<(), &'static str> {
+        self.peer.can_require_tls()
     }
 
     /// Whether the connection may be used again after having been idle.
@@ -68,14 +82,12 @@ impl Session {
     }
 
     /// Hands over one mail. `Ok` only after the server has answered 250 to its content.
-    pub async fn deliver(&mut self, mail: &Mail) -> Result<(), Trouble> {
-        self.refuse_too_large(mail)?;
-        check_address(&mail.envelope_from, Reason::Internal)?;
-        check_address(&mail.to, Reason::UnknownRecipient)?;
-        let content = std::str::from_utf8(&mail.bytes).map_err(|e| {
-            Trouble::Answered(Failure::permanent(Reason::Internal, format!("a mail that is not 7-bit ASCII: {e}")))
+    pub async fn deliver(&mut self, mail: &Mail, require_tls: bool) -> Result<(), Trouble> {
+        let content = std::str::from_utf8(&mail.bytes).ok().filter(|text| mail.needs_utf8 || text.is_ascii());
+        let content = content.ok_or_else(|| {
+            Trouble::Answered(Failure::permanent(Reason::Internal, "a mail with bytes that it may not have"))
         })?;
-        self.announce(mail).await?;
+        self.announce(mail, require_tls).await?;
         let result = self.connection.command(Content(content)).await;
         let reply = self.understand(Stage::Content, result, false)?;
         self.open = false;
@@ -83,16 +95,16 @@ impl Session {
     }
 
     /// Everything up to the go-ahead for the content; in one write where the server allows it (RFC 2920).
-    async fn announce(&mut self, mail: &Mail) -> Result<(), Trouble> {
+    async fn announce(&mut self, mail: &Mail, require_tls: bool) -> Result<(), Trouble> {
+        let envelope = Envelope::new(mail, &self.peer, self.reports, require_tls).map_err(Trouble::Answered)?;
         let stages = [Stage::Reset, Stage::Sender, Stage::Recipient, Stage::Data];
         let [_, unopened @ ..] = &stages;
         let stages: &[Stage] = if self.open { &stages } else { unopened };
         self.open = true;
-        let at_once = if self.hello.has_capability(EXT_PIPELINING) { stages.len() } else { 1 };
-        let size = self.hello.has_capability(EXT_SIZE).then_some(mail.bytes.len());
+        let at_once = if self.peer.hello.has_capability(EXT_PIPELINING) { stages.len() } else { 1 };
         let mut untouched = true;
         for stages in stages.chunks(at_once) {
-            self.announce_together(&Commands { stages, mail, size }, untouched).await?;
+            self.announce_together(&Commands { stages, envelope: &envelope }, untouched).await?;
             untouched = false;
         }
         Ok(())
@@ -140,7 +152,7 @@ impl Session {
     }
 
     fn lost(&self, error: &Error, untouched: bool) -> Trouble {
-        let detail = format!("{}: no answer: {}", self.server, cause(error));
+        let detail = format!("{}: no answer: {}", self.peer.name, cause(error));
         Trouble::Broken { failure: Failure::transient(Reason::Unreachable, detail), untouched }
     }
 
@@ -151,39 +163,20 @@ impl Session {
         }
         Trouble::Broken { failure, untouched: stage == Stage::Reset }
     }
-
-    fn size_limit(&self) -> Option<usize> {
-        // RFC 1870 section 4: 0 is "no fixed limit".
-        Some(self.hello.size).filter(|limit| self.hello.has_capability(EXT_SIZE) && *limit > 0)
-    }
-
-    fn refuse_too_large(&self, mail: &Mail) -> Result<(), Trouble> {
-        let size = mail.bytes.len();
-        match self.size_limit() {
-            Some(limit) if size > limit => {
-                let detail = format!("{} takes at most {limit} bytes, the mail has {size}", self.server);
-                Err(Trouble::Answered(Failure::permanent(Reason::TooLarge, detail)))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// The commands of a mail up to its content, as they are sent together.
 struct Commands<'a> {
     stages: &'a [Stage],
-    mail: &'a Mail,
-    /// Told to servers that ask for it (RFC 1870).
-    size: Option<usize>,
+    envelope: &'a Envelope,
 }
 
 impl fmt::Display for Commands<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.stages.iter().try_for_each(|stage| match (stage, self.size) {
-            (Stage::Reset, _) => Rset.fmt(f),
-            (Stage::Sender, Some(size)) => write!(f, "MAIL FROM:<{}> SIZE={size}\r\n", self.mail.envelope_from),
-            (Stage::Sender, None) => write!(f, "MAIL FROM:<{}>\r\n", self.mail.envelope_from),
-            (Stage::Recipient, _) => write!(f, "RCPT TO:<{}>\r\n", self.mail.to),
+        self.stages.iter().try_for_each(|stage| match stage {
+            Stage::Reset => Rset.fmt(f),
+            Stage::Sender => f.write_str(&self.envelope.sender),
+            Stage::Recipient => f.write_str(&self.envelope.recipient),
             _ => Data.fmt(f),
         })
     }
@@ -199,12 +192,4 @@ impl Trouble {
 
 fn is_hoped_for(stage: Stage, reply: &Reply) -> bool {
     if stage == Stage::Data { reply.code == 354 } else { reply.is_positive() }
-}
-
-/// Only what can stand between angle brackets without being read as something else.
-fn check_address(address: &str, reason: Reason) -> Result<(), Trouble> {
-    if address.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>')) {
-        return Ok(());
-    }
-    Err(Trouble::Answered(Failure::permanent(reason, "an address that SMTP cannot carry")))
 }

@@ -1,7 +1,10 @@
 //! The pool against a mail server that plays a script.
 
 use super::*;
-use crate::{connectors::email::tls::Tls, ids::RemoteMessageId};
+use crate::{
+    connectors::email::tls::Tls,
+    ids::{DeliveryId, RemoteMessageId},
+};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use std::{path::Path, sync::atomic::AtomicUsize, sync::atomic::Ordering};
 use tokio::{
@@ -122,6 +125,7 @@ fn account(port: u16, tls: Tls, login: Option<&str>) -> Account {
         server: Server::new("127.0.0.1", port, tls, Some(Path::new(FIXTURE))).unwrap(),
         login: login.map(|user| (user.to_owned(), Secret::new("secret"))),
         hello: "chat.example".into(),
+        reports: Reports::All,
     }
 }
 
@@ -139,13 +143,14 @@ fn mail() -> Mail {
         envelope_from: "anna@chat.example".into(),
         to: "bob@example.org".into(),
         message: RemoteMessageId::new("1@chat.example"),
+        delivery: DeliveryId::new("1"),
         bytes: b"Subject: x\r\n\r\nHello Bob\r\n".to_vec(),
         needs_utf8: false,
     }
 }
 
 async fn failure_of(pool: &Pool) -> (Reason, bool, String) {
-    let failure = pool.send(&mail()).await.unwrap_err();
+    let failure = pool.send(&mail(), false).await.unwrap_err();
     (failure.reason, failure.is_permanent(), failure.detail)
 }
 
@@ -153,8 +158,8 @@ async fn failure_of(pool: &Pool) -> (Reason, bool, String) {
 async fn a_mail_takes_two_round_trips_and_the_connection_is_kept_for_the_next() {
     let (port, task) = server(vec![script(&[&HELLO, &ANNOUNCED, &TAKEN, &ANNOUNCED, &TAKEN, &[Wait]])]).await;
     let pool = pool(port);
-    pool.send(&mail()).await.unwrap();
-    pool.send(&mail()).await.unwrap();
+    pool.send(&mail(), false).await.unwrap();
+    pool.send(&mail(), false).await.unwrap();
     drop(pool);
     task.await.unwrap();
 }
@@ -174,9 +179,9 @@ async fn without_pipelining_each_command_waits_for_its_answer() {
     let (port, task) =
         server(vec![script(&[&hello, &one_by_one, &TAKEN, &refused, &one_by_one, &TAKEN, &[Wait]])]).await;
     let pool = pool(port);
-    pool.send(&mail()).await.unwrap();
+    pool.send(&mail(), false).await.unwrap();
     assert_eq!(failure_of(&pool).await.0, Reason::UnknownRecipient);
-    pool.send(&mail()).await.unwrap();
+    pool.send(&mail(), false).await.unwrap();
     drop(pool);
     task.await.unwrap();
 }
@@ -198,7 +203,7 @@ async fn a_refused_recipient_is_told_and_the_connection_begins_anew_with_rset() 
     let (reason, permanent, detail) = failure_of(&pool).await;
     assert_eq!((reason, permanent), (Reason::UnknownRecipient, true));
     assert_eq!(detail, "RCPT TO: 550 5.1.1 nobody of that name");
-    pool.send(&mail()).await.unwrap();
+    pool.send(&mail(), false).await.unwrap();
     drop(pool);
     task.await.unwrap();
 }
@@ -209,7 +214,7 @@ async fn a_server_that_wants_a_content_after_a_refusal_gets_none() {
     let (port, task) = server(vec![script(&confused), script(&[&HELLO, &ANNOUNCED, &TAKEN, &[Wait]])]).await;
     let pool = pool(port);
     assert_eq!(failure_of(&pool).await.0, Reason::Busy);
-    pool.send(&mail()).await.unwrap();
+    pool.send(&mail(), false).await.unwrap();
     drop(pool);
     task.await.unwrap();
 }
@@ -221,7 +226,7 @@ async fn an_idle_connection_that_was_closed_is_replaced_without_a_failure() {
     let (port, task) = server(vec![once.clone(), goodbye, script(&[&once, &[Wait]])]).await;
     let pool = pool(port);
     for _ in 0..3 {
-        pool.send(&mail()).await.unwrap();
+        pool.send(&mail(), false).await.unwrap();
     }
     drop(pool);
     task.await.unwrap();
@@ -253,7 +258,7 @@ async fn a_connection_lost_after_the_content_is_not_tried_again_here() {
     let lost = script(&[&HELLO, &ANNOUNCED, &TAKEN, &ANNOUNCED, &TAKEN[..1]]);
     let (port, task) = server(vec![lost]).await;
     let pool = pool(port);
-    pool.send(&mail()).await.unwrap();
+    pool.send(&mail(), false).await.unwrap();
     assert_eq!(failure_of(&pool).await.0, Reason::Unreachable);
     task.await.unwrap();
 }
@@ -264,13 +269,13 @@ async fn what_the_server_would_not_take_is_not_sent() {
     let announced = script(&[&[Hear("MAIL FROM:<anna@chat.example> SIZE=25\r\n")], &ANNOUNCED[1..]]);
     let (port, task) = server(vec![script(&[&hello, &announced, &TAKEN, &[Wait]])]).await;
     let pool = pool(port);
-    let failure = pool.send(&Mail { bytes: vec![b'x'; 26], ..mail() }).await.unwrap_err();
+    let failure = pool.send(&Mail { bytes: vec![b'x'; 26], ..mail() }, false).await.unwrap_err();
     assert_eq!((failure.reason, failure.is_permanent()), (Reason::TooLarge, true));
     for to in ["bob@example.org>\r\nRCPT TO:<eve@example.org", "b ob@example.org", "b\u{f6}b@example.org"] {
-        let failure = pool.send(&Mail { to: to.into(), ..mail() }).await.unwrap_err();
+        let failure = pool.send(&Mail { to: to.into(), ..mail() }, false).await.unwrap_err();
         assert_eq!((failure.reason, failure.is_permanent()), (Reason::UnknownRecipient, true));
     }
-    pool.send(&mail()).await.unwrap();
+    pool.send(&mail(), false).await.unwrap();
     drop(pool);
     task.await.unwrap();
 }
@@ -297,8 +302,8 @@ async fn signing_in_is_plain_or_login_and_a_refusal_never_loses_a_mail() {
     let scripts = vec![script(&[&plain, &[Say("235 in"), Wait]]), login.into(), refused, login_refused, neither.into()];
     let (port, task) = server(scripts).await;
     let pool = pool_for(account(port, Tls::None, Some("anna")));
-    assert!(pool.check().await.result.unwrap().contains("not encrypted"));
-    assert!(pool.check().await.result.is_ok());
+    assert!(pool.check(false).await.unwrap().contains("not encrypted"));
+    assert!(pool.check(false).await.is_ok());
     for words in ["535 5.7.8 wrong password", "535 5.7.8 wrong password", "neither"] {
         let (reason, permanent, detail) = failure_of(&pool).await;
         assert_eq!((reason, permanent), (Reason::AccessDenied, false));
@@ -320,7 +325,7 @@ async fn a_refused_sign_in_is_not_tried_again_with_the_next_mail() {
         assert_eq!(failure_of(&pool).await.0, Reason::AccessDenied);
     }
     sleep(rest).await;
-    pool.send(&mail()).await.unwrap();
+    pool.send(&mail(), false).await.unwrap();
     drop(pool);
     task.await.unwrap();
 }
@@ -336,9 +341,139 @@ async fn with_starttls_nothing_but_the_wish_for_it_is_said_in_the_clear() {
     let pool = pool_for(account(port, Tls::Starttls, Some("anna")));
     assert!(failure_of(&pool).await.2.contains("does not offer STARTTLS"));
     assert!(failure_of(&pool).await.2.contains("before TLS"));
-    pool.send(&mail()).await.unwrap();
+    pool.send(&mail(), false).await.unwrap();
     drop(pool);
     task.await.unwrap();
+}
+
+#[tokio::test]
+async fn reports_are_asked_for_without_another_round_trip() {
+    let hello = [Say("220 hi"), Hear("EHLO"), Say("250-mail.example\r\n250-PIPELINING\r\n250-DSN\r\n250 SIZE")];
+    let announced = [
+        Hear("MAIL FROM:<anna@chat.example> SIZE=25 RET=HDRS ENVID=1\r\n"),
+        Hear("RCPT TO:<bob@example.org> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;bob@example.org\r\n"),
+        Hear("DATA\r\n"),
+    ];
+    let (port, task) = server(vec![script(&[&hello, &announced, &ANNOUNCED[3..], &TAKEN, &[Wait]])]).await;
+    let pool = pool(port);
+    pool.send(&mail(), false).await.unwrap();
+    drop(pool);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn letters_beyond_ascii_go_only_with_a_mail_that_says_so() {
+    let offer = "250-mail.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8";
+    let announced = [
+        Hear("MAIL FROM:<anna@chat.example> SMTPUTF8 BODY=8BITMIME\r\n"),
+        Hear("RCPT TO:<j\u{f6}rg@example.org>\r\n"),
+        Hear("DATA\r\n"),
+    ];
+    let taken = [Content("To: j\u{f6}rg@"), Say("250 ok")];
+    let all = script(&[&[Say("220 hi"), Hear("EHLO"), Say(offer)], &announced, &ANNOUNCED[3..], &taken, &[Wait]]);
+    let (port, task) = server(vec![all]).await;
+    let pool = pool(port);
+    let to = "j\u{f6}rg@example.org";
+    let mail = Mail { bytes: format!("To: {to}\r\n\r\nHello\r\n").into_bytes(), ..mail() };
+    let failure = pool.send(&mail, false).await.unwrap_err();
+    assert_eq!((failure.reason, failure.is_permanent()), (Reason::Internal, true));
+    pool.send(&Mail { to: to.into(), needs_utf8: true, ..mail }, false).await.unwrap();
+    drop(pool);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn opportunistic_tls_takes_what_there_is() {
+    let plain = [Say("220 hi"), Hear("EHLO"), Say("250-x\r\n250 STARTTLS"), Hear("STARTTLS\r\n")];
+    let mail_taken = script(&[&HELLO[1..], &ANNOUNCED, &TAKEN, &[Wait]]);
+    let encrypted = script(&[&plain, &[Say("220 go"), Encrypt], &mail_taken]);
+    let not_offered = script(&[&HELLO[..1], &mail_taken]);
+    let refused = script(&[&plain, &[Say("454 4.7.0 no TLS today"), Wait]]);
+    let broken = script(&[&plain, &[Say("220 go")]]);
+    for (scripts, words) in [
+        (vec![encrypted], "encrypted, but its certificate proves nothing"),
+        (vec![not_offered.clone()], "not encrypted"),
+        (vec![refused, not_offered.clone()], "not encrypted"),
+        (vec![broken, not_offered], "not encrypted"),
+    ] {
+        let (port, task) = server(scripts).await;
+        let server = Server::new("127.0.0.1", port, Tls::Opportunistic, None).unwrap();
+        let pool = pool_for(Account { server, ..account(port, Tls::None, None) });
+        pool.send(&mail(), false).await.unwrap();
+        let (session, _) = pool.shared.idle().sessions.pop().unwrap();
+        assert!(session.describe().contains(words), "{} instead of {words}", session.describe());
+        drop((session, pool));
+        task.await.unwrap();
+    }
+    let known = script(&[&plain, &[Say("220 go"), Encrypt], &HELLO[1..], &[Wait]]);
+    let (port, task) = server(vec![known]).await;
+    let words = pool_for(account(port, Tls::Opportunistic, None)).check(false).await.unwrap();
+    assert!(words.contains("encrypted, sends no"), "{words}");
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mail_that_must_not_go_in_the_clear_is_not_even_announced_to_who_cannot_promise_it() {
+    let offer = "250-mail.example\r\n250-PIPELINING\r\n250 REQUIRETLS";
+    let plain = script(&[&[Say("220 hi"), Hear("EHLO"), Say(offer)], &ANNOUNCED, &TAKEN, &[Wait]]);
+    let tls = [Say("220 hi"), Hear("EHLO"), Say("250-x\r\n250 STARTTLS"), Hear("STARTTLS\r\n"), Say("220 go"), Encrypt];
+    let announced = script(&[&[Hear("MAIL FROM:<anna@chat.example> REQUIRETLS\r\n")], &ANNOUNCED[1..]]);
+    let promised = script(&[&tls, &[Hear("EHLO"), Say(offer)], &announced, &TAKEN, &[Wait]]);
+    let (port, task) = server(vec![plain, promised]).await;
+    let pool = pool(port);
+    let failure = pool.send(&mail(), true).await.unwrap_err();
+    assert_eq!((failure.reason, failure.is_permanent()), (Reason::AccessDenied, false));
+    // Over the same connection, as nothing was said on it.
+    pool.send(&mail(), false).await.unwrap();
+    drop(pool);
+    let pool = pool_for(account(port, Tls::Starttls, None));
+    pool.send(&mail(), true).await.unwrap();
+    drop(pool);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn each_mail_takes_the_way_of_its_recipient() {
+    let kiel = [&[Hear("MAIL"), Hear("RCPT TO:<bob@kiel.example>\r\n"), Hear("DATA")], &ANNOUNCED[3..]].concat();
+    let looked_at = script(&[&HELLO, &[Wait]]);
+    let (main, main_task) = server(vec![looked_at.clone(), script(&[&HELLO, &ANNOUNCED, &TAKEN, &[Wait]])]).await;
+    let (other, other_task) = server(vec![looked_at, script(&[&HELLO, &kiel, &TAKEN, &[Wait]])]).await;
+    let route = |pattern: &str, pool: &Arc<Pool>, require_tls| {
+        let to = Pattern::new(pattern).unwrap();
+        Route { to, pool: pool.clone(), require_tls }
+    };
+    let (main, other) = (Arc::new(pool(main)), Arc::new(pool(other)));
+    let names = [main.to_string(), other.to_string()];
+    let routes = vec![route("kiel.example", &other, false), route("*.kiel.example", &other, true)];
+    let routes = Routes::new(main.clone(), routes);
+    let findings = routes.check().await;
+    let what: Vec<&str> = findings.iter().map(|finding| finding.what.as_str()).collect();
+    assert_eq!(what, [format!("SMTP {}", names[0]), format!("SMTP {} (for kiel.example, *.kiel.example)", names[1])]);
+    assert!(findings[0].result.is_ok(), "{findings:?}");
+    assert!(findings[1].result.as_ref().unwrap_err().contains("require_tls"), "{findings:?}");
+    routes.send(&mail()).await.unwrap();
+    routes.send(&Mail { to: "bob@kiel.example".into(), ..mail() }).await.unwrap();
+    let failure = routes.send(&Mail { to: "bob@amt.kiel.example".into(), ..mail() }).await.unwrap_err();
+    assert!(failure.detail.contains("require_tls"), "{}", failure.detail);
+    drop((routes, main, other));
+    main_task.await.unwrap();
+    other_task.await.unwrap();
+}
+
+#[tokio::test]
+async fn that_one_of_several_servers_is_away_says_nothing_of_the_others() {
+    let closed = || TcpListener::bind("127.0.0.1:0");
+    let (main, other) = (closed().await.unwrap(), closed().await.unwrap());
+    let [main, other] = [main, other].map(|listener| Arc::new(pool(listener.local_addr().unwrap().port())));
+    for (pool, expected) in [(main.clone(), Reason::Unreachable), (other, Reason::Busy)] {
+        let route = Route { to: Pattern::new("kiel.example").unwrap(), pool, require_tls: false };
+        let routes = Routes::new(main.clone(), vec![route]);
+        for to in ["bob@example.org", "bob@kiel.example"] {
+            let failure = routes.send(&Mail { to: to.into(), ..mail() }).await.unwrap_err();
+            assert_eq!((failure.reason, failure.is_permanent()), (expected, false), "{to}");
+            assert!(failure.detail.contains("no connection"), "{}", failure.detail);
+        }
+    }
 }
 
 #[tokio::test]
@@ -360,12 +495,12 @@ async fn there_are_never_more_connections_than_allowed_and_idle_ones_are_closed(
     let moment = Duration::from_millis(200);
     let pool =
         Pool::with_times(account(port, Tls::None, None), 3, Times { idle: moment, tidy: moment / 4, rest: moment });
-    let mails = futures_util::future::join_all((0..50).map(|_| async { pool.send(&mail()).await.unwrap() }));
+    let mails = futures_util::future::join_all((0..50).map(|_| async { pool.send(&mail(), false).await.unwrap() }));
     mails.await;
     assert_eq!((most.load(Ordering::SeqCst), open.load(Ordering::SeqCst)), (3, 3));
     sleep(moment * 3).await;
     assert_eq!(open.load(Ordering::SeqCst), 0);
-    pool.send(&mail()).await.unwrap();
+    pool.send(&mail(), false).await.unwrap();
 }
 
 async fn serve_for_ever(tcp: TcpStream) {

@@ -1,6 +1,7 @@
 //! The connection under lettre, which hides it: what else we must know of it and do with it goes past lettre.
 
 use super::lines::Lines;
+use crate::connectors::email::tls::Secured;
 use bytes::Bytes;
 use lettre::transport::smtp::client::AsyncTokioStream;
 use std::{
@@ -38,27 +39,28 @@ struct Shared {
     line: Bytes,
     /// What was handed out since the last command.
     heard: Vec<u8>,
+    verified: bool,
     has_spoken: bool,
     has_quit: bool,
 }
 
 impl Wire {
     pub fn plain(stream: TcpStream) -> Self {
-        Self::new(Either::Left(stream), Bytes::new())
+        Self::new(Either::Left(stream), false, Bytes::new())
     }
 
-    pub fn secured(stream: TlsStream<TcpStream>) -> Self {
-        Self::new(Either::Right(stream), Bytes::new())
+    pub fn secured(secured: Secured) -> Self {
+        Self::new(Either::Right(secured.stream), secured.verified, Bytes::new())
     }
 
     /// After STARTTLS. No second greeting comes (RFC 3207 section 4.2), and lettre wants one.
-    pub fn secured_later(stream: TlsStream<TcpStream>) -> Self {
-        Self::new(Either::Right(stream), Bytes::from_static(b"220 TLS\r\n"))
+    pub fn secured_later(secured: Secured) -> Self {
+        Self::new(Either::Right(secured.stream), secured.verified, Bytes::from_static(b"220 TLS\r\n"))
     }
 
-    fn new(stream: Stream, line: Bytes) -> Self {
+    fn new(stream: Stream, verified: bool, line: Bytes) -> Self {
         let (lines, heard) = (Lines::default(), Vec::new());
-        let shared = Shared { stream: Some(stream), lines, line, heard, has_spoken: false, has_quit: false };
+        let shared = Shared { stream: Some(stream), lines, line, heard, verified, has_spoken: false, has_quit: false };
         Self { shared: Arc::new(Mutex::new(shared)) }
     }
 
@@ -68,6 +70,11 @@ impl Wire {
 
     pub fn is_secured(&self) -> bool {
         matches!(self.shared().stream, Some(Either::Right(_)))
+    }
+
+    /// Whether it is encrypted, and the other end the one that was meant.
+    pub fn is_verified(&self) -> bool {
+        self.is_secured() && self.shared().verified
     }
 
     /// Whether the other end is this machine.

@@ -40,8 +40,6 @@ pub fn bare(text: &str) -> Option<String> {
 
 /// What two subjects of one conversation have in common: small letters, single spaces, without the marks of programs,
 /// also behind the `[name]` of a list. At most [`clean::SUBJECT`] characters; empty if nothing is left.
-// A room without an earlier mail to name is found by this; who looks for rooms has yet to ask.
-#[allow(dead_code)]
 pub fn normal(text: &str) -> String {
     const MARKS: &[&[&str]] = &[ANSWER, FORWARD, AMBIGUOUS];
     let line = clean::line(text, clean::SUBJECT).to_lowercase();
