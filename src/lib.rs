@@ -48,6 +48,8 @@ use yaml::environment;
 
 /// What was taken in is recognised as a repeat for this long.
 const SEEN_FOR: Duration = Duration::from_secs(30 * 86_400);
+/// A reaction that no message has told of for this long means nothing any more.
+const REACTIONS_FOR: Duration = Duration::from_secs(7 * 86_400);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(3600);
 const GREETING_EVERY: Duration = Duration::from_secs(3);
 
@@ -172,6 +174,9 @@ async fn keep_house(store: Store, stop: CancellationToken) -> Result<(), Error> 
     while stop.run_until_cancelled(sleep(HOUSEKEEPING_EVERY)).await.is_some() {
         if let Err(error) = store.forget_seen(store::now() - SEEN_FOR.as_millis() as i64).await {
             tracing::warn!(%error, "cannot forget old events");
+        }
+        if let Err(error) = store.forget_reactions(store::now() - REACTIONS_FOR.as_millis() as i64).await {
+            tracing::warn!(%error, "cannot forget old reactions");
         }
     }
     Ok(())

@@ -4,8 +4,8 @@ use fehmarn::{
     ids::{LocalUser, RemoteMessageId, RemoteUserId, SourceId},
     message::RawArrival,
     store::{
-        Counts, Cursor, Finished, Ghost, Member, Membership, Message, MessageState, NewRow, Outcome, Places, Queue,
-        Row, Store, ThreadState, now,
+        Counts, Cursor, Finished, Ghost, Member, Membership, Message, MessageState, NewRow, Outcome, Pending, Places,
+        Progress, Queue, Row, Scope, Store, ThreadState, now,
     },
 };
 use ruma::{event_id, room_id, user_id};
@@ -48,6 +48,10 @@ suite! {
     portals_know_who_is_in_them
     arrivals_find_the_room_of_their_thread_and_of_the_pair
     a_ghost_keeps_its_newest_name
+    what_waits_can_change_and_go_until_it_is_claimed
+    each_matrix_thread_is_a_conversation_and_a_new_subject_begins_one
+    reactions_wait_for_each_person_until_they_are_told
+    it_is_known_who_shows_reactions
     strange_texts_come_back_as_they_were
     it_can_be_opened_twice
 }
@@ -113,6 +117,7 @@ fn message(event: &ruma::EventId, remote: &str) -> Message {
     Message {
         event_id: event.to_owned(),
         room_id: room_id!("!r:x").to_owned(),
+        thread: None,
         connector: "email".into(),
         remote_user: RemoteUserId::new("bob@example.org"),
         remote_message: RemoteMessageId::new(remote),
@@ -265,10 +270,13 @@ mod cases {
         assert_eq!(a1.thread, None);
         let thread = |root: &str, last: &str, subject: Option<&str>| ThreadState {
             room_id: room_id!("!r:x").to_owned(),
+            thread: None,
             connector: "email".into(),
             subject: subject.map(str::to_owned),
             root: RemoteMessageId::new(root),
             last: RemoteMessageId::new(last),
+            previous: None,
+            anew: false,
         };
         let sent = message(event_id!("$e1"), "m1@x");
         let outcome =
@@ -288,7 +296,9 @@ mod cases {
         end(&store, &a2, outcome).await;
         add(&store, &[("a", "a3")]).await;
         let known = claim(&store, 10).await.remove(0).thread.unwrap();
-        assert_eq!(known, thread("m1@x", "m2@x", Some("Antrag")), "root and subject stay");
+        let expected =
+            ThreadState { previous: Some(RemoteMessageId::new("m1@x")), ..thread("m1@x", "m2@x", Some("Antrag")) };
+        assert_eq!(known, expected, "root and subject stay");
     }
 
     pub async fn portals_know_who_is_in_them(store: Store, _: &str) {
@@ -375,6 +385,150 @@ mod cases {
         store.confirm_user(&mxid).await.unwrap();
         assert!(store.user_confirmed_since(&mxid, now() - 60_000).await.unwrap());
         assert!(!store.user_confirmed_since(&mxid, now() + 60_000).await.unwrap());
+    }
+
+    pub async fn what_waits_can_change_and_go_until_it_is_claimed(store: Store, _: &str) {
+        let later = now() + 60_000;
+        let held = |lane: &str, source: &str| NewRow { due_at: later, ..row(lane, source) };
+        let mut tx = store.begin().await.unwrap();
+        let rows = vec![row("a", "a1"), held("a", "a2"), held("b", "b1"), row("c", "c1"), held("c", "c2")];
+        tx.enqueue(Queue::Outbox, rows).await.unwrap();
+        tx.commit().await.unwrap();
+        let leased = claim(&store, 1).await.remove(0);
+        let dead = claim(&store, 1).await.remove(0);
+        assert_eq!((leased.source.as_str(), dead.source.as_str()), ("a1", "c1"));
+        end(&store, &dead, Outcome::Dead { error: "refused: no".into() }).await;
+
+        let lanes = ["a", "b", "c"].map(str::to_owned);
+        let mut tx = store.begin().await.unwrap();
+        let found = tx.waiting(&lanes, Scope::Held).await.unwrap();
+        let seen = |rows: &[fehmarn::store::Waiting]| -> Vec<(String, Progress)> {
+            rows.iter().map(|row| (row.source.as_str().to_owned(), row.progress)).collect()
+        };
+        assert_eq!(seen(&found), ["a2", "b1", "c2"].map(|source| (source.to_owned(), Progress::Held)));
+        let all = tx.waiting(&lanes, Scope::All).await.unwrap();
+        let expected = [
+            ("a1", Progress::Leased),
+            ("a2", Progress::Held),
+            ("b1", Progress::Held),
+            ("c1", Progress::Waiting),
+            ("c2", Progress::Held),
+        ];
+        assert_eq!(seen(&all), expected.map(|(source, progress)| (source.to_owned(), progress)));
+        assert!(tx.waiting(&["d".to_owned()], Scope::All).await.unwrap().is_empty());
+        tx.revise(all[0].id, b"next time".to_vec(), 0).await.unwrap();
+        tx.revise(all[2].id, b"changed".to_vec(), now()).await.unwrap();
+        tx.withdraw(all[1].id, "a".into()).await.unwrap();
+        tx.commit().await.unwrap();
+
+        let b1 = claim(&store, 10).await;
+        assert_eq!((sources(&b1), b1[0].payload.as_slice()), (BTreeSet::from(["b1"]), &b"changed"[..]));
+        assert!(claim(&store, 10).await.is_empty(), "what is being worked on stays leased");
+        end(&store, &leased, Outcome::Retry { at: now(), error: "busy: later".into() }).await;
+        assert_eq!(claim(&store, 10).await[0].payload, b"next time");
+        end(&store, &leased, done()).await;
+        assert!(claim(&store, 10).await.is_empty(), "a2 is gone");
+    }
+
+    pub async fn each_matrix_thread_is_a_conversation_and_a_new_subject_begins_one(store: Store, _: &str) {
+        let root = event_id!("$root").to_owned();
+        let state = |thread: Option<&ruma::OwnedEventId>, root: &str, last: &str, subject: &str| ThreadState {
+            room_id: room_id!("!r:x").to_owned(),
+            thread: thread.cloned(),
+            connector: "email".into(),
+            subject: Some(subject.into()),
+            root: RemoteMessageId::new(root),
+            last: RemoteMessageId::new(last),
+            previous: None,
+            anew: false,
+        };
+        let mut count = 0;
+        let mut record = async |state: ThreadState| {
+            count += 1;
+            let source = format!("a{count}");
+            add(&store, &[("a", &source)]).await;
+            let claimed = claim(&store, 1).await.remove(0);
+            let known = claimed.thread.clone();
+            end(&store, &claimed, Outcome::Done { messages: Vec::new(), thread: Some(state) }).await;
+            known
+        };
+        assert_eq!(record(state(None, "m1@x", "m1@x", "Antrag")).await, None);
+        record(state(Some(&root), "m1@x", "t1@x", "Antrag")).await;
+        let in_thread = store.thread(room_id!("!r:x"), "email", &root).await.unwrap().unwrap();
+        assert_eq!(in_thread, state(Some(&root), "m1@x", "t1@x", "Antrag"));
+        assert_eq!(store.thread(room_id!("!r:x"), "sms", &root).await.unwrap(), None);
+
+        let outside = record(ThreadState { anew: true, ..state(None, "n1@x", "n1@x", "Neues") }).await.unwrap();
+        assert_eq!(
+            outside,
+            state(None, "m1@x", "m1@x", "Antrag"),
+            "a Matrix thread leaves the room's conversation alone"
+        );
+        let anew = record(state(None, "n1@x", "n2@x", "Neues")).await.unwrap();
+        assert_eq!(anew, state(None, "n1@x", "n1@x", "Neues"));
+        // Another recipient of the first message comes late.
+        let before = record(ThreadState { anew: true, ..state(None, "n1@x", "n1@x", "Neues") }).await.unwrap();
+        let expected =
+            ThreadState { previous: Some(RemoteMessageId::new("n1@x")), ..state(None, "n1@x", "n2@x", "Neues") };
+        assert_eq!(before, expected);
+        assert_eq!(record(state(None, "n1@x", "n2@x", "Neues")).await, Some(expected.clone()));
+        assert_eq!(record(state(None, "n1@x", "n3@x", "Neues")).await, Some(expected), "a repeat changes nothing");
+
+        let in_thread = Message { thread: Some(root.clone()), ..message(event_id!("$e2"), "t1@x") };
+        let messages = vec![message(event_id!("$e1"), "m1@x"), in_thread.clone()];
+        add(&store, &[("a", "last")]).await;
+        let last = claim(&store, 1).await.remove(0);
+        end(&store, &last, Outcome::Done { messages, thread: None }).await;
+        assert_eq!(
+            store.crossed(&[event_id!("$e2"), event_id!("$no")]).await.unwrap(),
+            std::slice::from_ref(&in_thread)
+        );
+        assert_eq!(store.begin().await.unwrap().crossed(event_id!("$e2")).await.unwrap(), [in_thread]);
+        assert!(store.crossed(&[]).await.unwrap().is_empty());
+    }
+
+    pub async fn reactions_wait_for_each_person_until_they_are_told(store: Store, _: &str) {
+        let reaction = |event: &ruma::EventId, to: &str, at: i64| Pending {
+            event_id: event.to_owned(),
+            connector: "email".into(),
+            remote_user: RemoteUserId::new(to),
+            room_id: room_id!("!r:x").to_owned(),
+            target: event_id!("$old").to_owned(),
+            emoji: "👍🏽".into(),
+            writer: "anna".into(),
+            name: "Anna Muster".into(),
+            at,
+        };
+        let all = [
+            reaction(event_id!("$1"), "bob@example.org", 1),
+            reaction(event_id!("$1"), "eve@example.org", 2),
+            reaction(event_id!("$2"), "bob@example.org", now()),
+        ];
+        let mut tx = store.begin().await.unwrap();
+        for reaction in all.iter().chain(&all) {
+            tx.add_reaction(reaction).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        assert_eq!(tx.reactions(&[room_id!("!r:x"), room_id!("!s:x")]).await.unwrap(), all);
+        assert!(tx.reactions(&[room_id!("!s:x")]).await.unwrap().is_empty());
+        tx.drop_reaction(event_id!("$1"), "email", &RemoteUserId::new("bob@example.org")).await.unwrap();
+        assert_eq!(tx.reactions(&[room_id!("!r:x")]).await.unwrap(), all[1..]);
+        tx.commit().await.unwrap();
+        assert_eq!(store.forget_reactions(now() - 60_000).await.unwrap(), 1);
+        let mut tx = store.begin().await.unwrap();
+        assert_eq!(tx.reactions(&[room_id!("!r:x")]).await.unwrap(), all[2..]);
+    }
+
+    pub async fn it_is_known_who_shows_reactions(store: Store, _: &str) {
+        let (bob, eve) = (RemoteUserId::new("bob@example.org"), RemoteUserId::new("eve@example.org"));
+        let mut tx = store.begin().await.unwrap();
+        tx.note_peer("email", &bob, true).await.unwrap();
+        assert!(tx.shows_reactions("email", &bob).await.unwrap());
+        assert!(!tx.shows_reactions("sms", &bob).await.unwrap());
+        assert!(!tx.shows_reactions("email", &eve).await.unwrap());
+        tx.note_peer("email", &bob, false).await.unwrap();
+        assert!(!tx.shows_reactions("email", &bob).await.unwrap());
     }
 
     pub async fn strange_texts_come_back_as_they_were(store: Store, _: &str) {

@@ -64,10 +64,8 @@ fn configure(path: &Path, smtp: SocketAddr, lmtp: SocketAddr) -> anyhow::Result<
     email.insert("smtp".into(), parse(format!("{{ host: \"{}\", port: {}, tls: none }}", smtp.ip(), smtp.port()))?);
     email.insert("lmtp".into(), parse(format!("{{ listen: \"{lmtp}\" }}"))?);
     email.remove("imap");
-    if email.contains_key("hold") {
-        // What is measured is how fast a mail can leave, not how long it is told to wait.
-        email.insert("hold".into(), "0s".into());
-    }
+    // What is measured is how fast a mail can leave, not how long it is told to wait.
+    email.insert("hold".into(), "0s".into());
     Ok(fs::write(path, serde_yaml::to_string(&config)?)?)
 }
 

@@ -19,6 +19,8 @@ impl Bridge {
         let message = |event_id: OwnedEventId| Message {
             event_id,
             room_id: room.clone(),
+            // That of the message which it answers: see `Message::thread`.
+            thread: None,
             connector: row.connector.clone(),
             remote_user: arrival.from.clone(),
             remote_message: arrival.message.clone(),
@@ -26,10 +28,13 @@ impl Bridge {
         };
         let thread = ThreadState {
             room_id: room.clone(),
+            thread: None,
             connector: row.connector.clone(),
             subject: arrival.subject.clone(),
             root: arrival.answers.last().unwrap_or(&arrival.message).clone(),
             last: arrival.message.clone(),
+            previous: None,
+            anew: false,
         };
         Ok(Done { messages: events.into_iter().map(message).collect(), thread: Some(thread), follow_up })
     }

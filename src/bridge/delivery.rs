@@ -1,23 +1,112 @@
 //! From a message of staff to the deliveries that it needs.
 
-use super::{Bridge, event::Event};
+use super::{
+    Bridge, Text,
+    draft::{Draft, lane},
+    edit::Replaced,
+    event::Event,
+    reaction::Folded,
+    work::{Scene, Work},
+};
 use crate::{
-    ids::{DeliveryId, LocalUser, RemoteUserId, SourceId},
-    matrix::format::Written,
-    message::{Delivery, Thread, Writer},
-    store::{Membership, NewRow, Portal, now},
+    connector::Connector,
+    ids::{DeliveryId, LocalUser, RemoteUserId},
+    matrix::{
+        content::Relation,
+        written::{Fallback, Written},
+    },
+    message::{Attachment, Body, Delivery, Instructions, Thread, Writer},
+    store::{Error, Membership, Portal, Tx, now},
 };
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The payload of an outbox row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Outgoing {
-    pub event: OwnedEventId,
     pub room: OwnedRoomId,
+    /// The ghost that says in the room what becomes of it.
     pub ghost: OwnedUserId,
+    /// The root of the Matrix thread in which it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<OwnedEventId>,
+    #[serde(default)]
+    pub purpose: Purpose,
+    /// Whether it begins a new conversation, with the subject that stands in `delivery`.
+    #[serde(default)]
+    pub anew: bool,
+    /// Without words and files: those stand in `parts` until it is sent.
     pub delivery: Delivery,
+    /// What was said, in order: several events are one delivery. Empty if all of it was taken back.
+    #[serde(default)]
+    pub parts: Vec<Part>,
+    /// Reactions of which it tells as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<Folded>,
+    /// The event of a row from before there were parts; its words stand in `delivery`.
+    #[serde(default, rename = "event", skip_serializing_if = "Option::is_none")]
+    pub only_event: Option<OwnedEventId>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Purpose {
+    #[default]
+    Message,
+    /// The new words of a message that was sent. `first`: it was not corrected before.
+    Correction {
+        of: OwnedEventId,
+        first: bool,
+    },
+    Reaction {
+        to: OwnedEventId,
+        emoji: String,
+    },
+}
+
+/// One event of a delivery.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Part {
+    pub event: OwnedEventId,
+    /// Milliseconds since 1970.
+    pub at: i64,
+    pub words: Words,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<OwnedEventId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Fallback>,
+    /// What stood here before each edit, the first edit first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<Replaced>,
+}
+
+/// What a part says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Words {
+    pub body: Body,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<Attachment>,
+    /// Of the file in bytes, as the client said.
+    #[serde(default)]
+    pub size: u64,
+}
+
+impl Words {
+    pub(super) fn is_empty(&self) -> bool {
+        self.body.text.trim().is_empty() && self.body.html.is_none() && self.file.is_none()
+    }
+}
+
+impl Outgoing {
+    /// The event to which a notice about it answers.
+    pub(super) fn about(&self) -> Option<&OwnedEventId> {
+        match &self.purpose {
+            Purpose::Message => self.parts.last().map(|part| &part.event),
+            Purpose::Correction { of, .. } => Some(of),
+            Purpose::Reaction { to, .. } => Some(to),
+        }
+    }
 }
 
 /// What the writer is called in the room.
@@ -26,58 +115,165 @@ pub(super) fn writer_name<'a>(event: &'a Event<'_>, portal: &'a Portal) -> &'a s
     name.unwrap_or_else(|| event.sender.localpart())
 }
 
-impl Bridge {
-    /// One row for each ghost that has joined; `only`: for that ghost alone, joined or not.
-    pub(super) fn deliveries(
-        &self,
-        event: &Event<'_>,
-        portal: &Portal,
-        written: &Written,
-        only: Option<&UserId>,
-    ) -> Vec<NewRow> {
-        let writer =
-            Writer { user: LocalUser::new(event.sender.localpart()), name: writer_name(event, portal).to_owned() };
-        let mut rows = Vec::new();
-        for (connector, ghosts) in self.audiences(portal, only) {
-            let audience: Vec<RemoteUserId> = ghosts.iter().map(|(_, remote)| remote.clone()).collect();
-            let id = DeliveryId::random();
-            for (ghost, remote) in ghosts.iter().filter(|(ghost, _)| only.is_none_or(|only| ghost == only)) {
-                let delivery = Delivery {
-                    id: id.clone(),
-                    writer: writer.clone(),
-                    to: remote.clone(),
-                    audience: audience.clone(),
-                    copies: Vec::new(),
-                    quote: None,
-                    reaction: None,
-                    thread: Thread { subject: portal.name.clone(), ..Thread::default() },
-                    body: written.body.clone(),
-                    attachments: written.attachments.clone(),
-                    written_at: event.at,
-                };
-                let outgoing =
-                    Outgoing { event: event.id.clone(), room: event.room.clone(), ghost: ghost.clone(), delivery };
-                rows.push(NewRow {
-                    kind: "delivery",
-                    connector: connector.to_owned(),
-                    lane: format!("{connector} {} {remote}", event.room),
-                    source: SourceId::new(format!("{} {ghost}", event.id)),
-                    target: remote.as_str().to_owned(),
-                    room: Some(event.room.clone()),
-                    payload: serde_json::to_vec(&outgoing).unwrap_or_default(),
-                    due_at: now(),
-                });
-            }
-        }
-        rows
+/// The people of one network who are served together.
+pub(super) struct Audience {
+    pub connector: &'static str,
+    pub port: Arc<dyn Connector>,
+    /// All of them, in the order of their addresses.
+    pub ghosts: Vec<(OwnedUserId, RemoteUserId)>,
+}
+
+impl Audience {
+    pub(super) fn remotes(&self) -> Vec<RemoteUserId> {
+        self.ghosts.iter().map(|(_, remote)| remote.clone()).collect()
     }
 
-    /// The ghosts that are served together: by network, in the order of their addresses.
-    fn audiences(
+    /// Those who get something now: all, or only this one.
+    pub(super) fn recipients(&self, only: Option<&UserId>) -> impl Iterator<Item = &(OwnedUserId, RemoteUserId)> {
+        self.ghosts.iter().filter(move |(ghost, _)| only.is_none_or(|only| ghost == only))
+    }
+}
+
+impl Bridge {
+    /// Makes a message part of what still waits, or gives it rows of its own: one for each ghost that has joined, and
+    /// for each person who is to have a copy.
+    pub(super) async fn deliver(
         &self,
-        portal: &Portal,
-        also: Option<&UserId>,
-    ) -> BTreeMap<&'static str, Vec<(OwnedUserId, RemoteUserId)>> {
+        tx: &mut Tx,
+        event: &Event<'_>,
+        scene: &Scene<'_>,
+        written: &Written,
+        relation: &Relation,
+        work: &mut Work,
+    ) -> Result<(), Error> {
+        for audience in self.audiences(scene.portal, scene.only) {
+            let (words, instructions) = self.for_network(tx, event, scene, &audience, written, work).await?;
+            if words.is_empty() && instructions.subject.is_none() {
+                continue;
+            }
+            let part = Part {
+                event: event.id.clone(),
+                at: event.at,
+                words,
+                reply_to: relation.reply_to.clone(),
+                fallback: written.fallback.clone(),
+                replaced: Vec::new(),
+            };
+            let mut outgoing = self.outgoing(event, scene, &audience, Purpose::Message, part);
+            outgoing.thread.clone_from(&relation.thread);
+            outgoing.anew = instructions.subject.is_some();
+            let subject = instructions.subject.clone().or_else(|| self.subject(scene.portal));
+            outgoing.delivery.thread.subject = subject;
+            outgoing.delivery.copies = instructions.copies.clone();
+            let is_plain = instructions == Instructions::default();
+            if !(is_plain && self.join_waiting(scene, &audience, &outgoing, work)) {
+                self.push_rows(event, scene, &audience, &outgoing, work);
+            }
+        }
+        Ok(())
+    }
+
+    /// What a message says on one network, and what its first lines order. A file that is too large stays here.
+    pub(super) async fn for_network(
+        &self,
+        tx: &mut Tx,
+        event: &Event<'_>,
+        scene: &Scene<'_>,
+        audience: &Audience,
+        written: &Written,
+        work: &mut Work,
+    ) -> Result<(Words, Instructions), Error> {
+        let mut words = Words { body: written.body.clone(), file: written.file.clone(), size: written.size };
+        let instructions = audience.port.instructions(&mut words.body);
+        let limit = audience.port.capabilities().attachment_bytes;
+        if words.size > limit
+            && let Some(file) = words.file.take()
+        {
+            words.size = 0;
+            let text = Text::FileTooLargeToSend { name: &file.name, megabytes: limit / 1_000_000 };
+            let once = format!("too large {} {}", event.id, audience.connector);
+            self.tell_once(tx, once, event, scene, &text, work).await?;
+        }
+        Ok((words, instructions))
+    }
+
+    /// Whether the message has become part of what the same writer said before.
+    fn join_waiting(&self, scene: &Scene<'_>, audience: &Audience, message: &Outgoing, work: &mut Work) -> bool {
+        let capabilities = audience.port.capabilities();
+        if capabilities.hold.is_zero() {
+            return false;
+        }
+        let lanes: Vec<String> =
+            audience.recipients(scene.only).map(|(_, to)| lane(audience.connector, &message.room, to)).collect();
+        let Some(drafts) = work.drafts.append(&lanes, message, &capabilities, now()) else { return false };
+        for draft in drafts {
+            let to = draft.outgoing.delivery.to.clone();
+            draft.outgoing.reactions.extend(work.reactions.take(&message.room, audience.connector, &to));
+        }
+        true
+    }
+
+    fn push_rows(
+        &self,
+        event: &Event<'_>,
+        scene: &Scene<'_>,
+        audience: &Audience,
+        message: &Outgoing,
+        work: &mut Work,
+    ) {
+        for (ghost, to) in audience.recipients(scene.only) {
+            let mut outgoing = addressed(message, ghost, to);
+            outgoing.reactions = work.reactions.take(&event.room, audience.connector, to);
+            work.drafts.push(self.draft(event, audience, outgoing));
+        }
+        for to in message.delivery.copies.iter().filter(|to| !message.delivery.audience.contains(to)) {
+            work.drafts.push(self.draft(event, audience, addressed(message, scene.speaker, to)));
+        }
+    }
+
+    /// A row to come; it waits as long as the network says.
+    pub(super) fn draft(&self, event: &Event<'_>, audience: &Audience, outgoing: Outgoing) -> Draft {
+        let source = format!("{} {} {}", event.id, audience.connector, outgoing.delivery.to);
+        Draft::new(audience.connector, source, outgoing, now(), audience.port.capabilities().hold)
+    }
+
+    /// A delivery of one event, still to be addressed to each of those who get it.
+    pub(super) fn outgoing(
+        &self,
+        event: &Event<'_>,
+        scene: &Scene<'_>,
+        audience: &Audience,
+        purpose: Purpose,
+        part: Part,
+    ) -> Outgoing {
+        let name = writer_name(event, scene.portal).to_owned();
+        Outgoing {
+            room: event.room.clone(),
+            ghost: scene.speaker.to_owned(),
+            thread: None,
+            purpose,
+            anew: false,
+            delivery: Delivery {
+                id: DeliveryId::random(),
+                writer: Writer { user: LocalUser::new(event.sender.localpart()), name },
+                to: RemoteUserId::new(""),
+                audience: audience.remotes(),
+                copies: Vec::new(),
+                thread: Thread::default(),
+                quote: None,
+                reaction: None,
+                body: Body::default(),
+                attachments: Vec::new(),
+                written_at: event.at,
+            },
+            parts: vec![part],
+            reactions: Vec::new(),
+            only_event: None,
+        }
+    }
+
+    /// The ghosts that are served together, by network. `also`: one that has not joined yet.
+    pub(super) fn audiences(&self, portal: &Portal, also: Option<&UserId>) -> Vec<Audience> {
         let mut audiences: BTreeMap<&'static str, Vec<_>> = BTreeMap::new();
         for (user, member) in &portal.members {
             if member.membership != Membership::Join && also != Some(user) {
@@ -88,7 +284,9 @@ impl Bridge {
             }
         }
         audiences.values_mut().for_each(|ghosts| ghosts.sort_by(|a, b| a.1.cmp(&b.1)));
-        audiences
+        let with_port =
+            |(connector, ghosts)| Some(Audience { connector, port: self.connectors.get(connector)?.clone(), ghosts });
+        audiences.into_iter().filter_map(with_port).collect()
     }
 
     /// Whom a ghost stands for; `None` for everybody else, and for a ghost that could stand for nobody.
@@ -97,5 +295,59 @@ impl Bridge {
         let remote = self.connectors.get(name)?.parse_address(&address)?;
         // Each remote user has one ghost: a second spelling of an address is nobody's.
         (self.ghosts.ghost(name, &remote)?.as_str() == user.as_str()).then_some((name, remote))
+    }
+
+    /// What a new conversation in this room is about: the room's name, if people have given it one.
+    pub(super) fn subject(&self, portal: &Portal) -> Option<String> {
+        let name = portal.name.as_ref()?;
+        let mut people: Vec<String> = Vec::new();
+        for (user, member) in &portal.members {
+            people.extend([user.to_string(), user.localpart().to_owned()]);
+            people.extend(member.name.clone());
+            people.extend(self.ghosts.parse(user).map(|(_, address)| address));
+        }
+        (!names_only(name, &people)).then(|| name.clone())
+    }
+}
+
+/// The delivery for one of those who get it.
+pub(super) fn addressed(outgoing: &Outgoing, ghost: &UserId, to: &RemoteUserId) -> Outgoing {
+    let mut outgoing = outgoing.clone();
+    outgoing.ghost = ghost.to_owned();
+    outgoing.delivery.to = to.clone();
+    outgoing
+}
+
+/// Whether a room's name is nothing but the names of its members, as clients call rooms by themselves.
+fn names_only(name: &str, people: &[String]) -> bool {
+    let is_person = |piece: &str| people.iter().any(|person| person.trim().to_lowercase() == piece);
+    let name = name.trim().to_lowercase();
+    let joined = [" und ", " and ", " & "].iter().fold(name.clone(), |name, word| name.replace(word, ","));
+    is_person(&name) || joined.split(',').all(|piece| is_person(piece.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_that_a_client_gave_by_itself_is_no_subject() {
+        let people: Vec<String> = ["bob@example.org", "Bob Meier", "Eve, Dr.", "Anna"].map(str::to_owned).into();
+        for name in ["bob@example.org", "Bob Meier", " bob meier ", "Bob Meier und Anna", "Eve, Dr.", "anna, Bob Meier"]
+        {
+            assert!(names_only(name, &people), "{name}");
+        }
+        for name in ["Bauantrag 17", "Bob Meier: Antrag", "Anna und der Bauantrag"] {
+            assert!(!names_only(name, &people), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_row_of_an_older_fehmarn_can_be_read() {
+        let row = r#"{"event":"$e","room":"!r:x","ghost":"@_email_bob:x","delivery":{"id":"a","writer":{"user":"anna",
+            "name":"Anna"},"to":"bob@example.org","audience":["bob@example.org"],"thread":{"subject":null,"root":null,
+            "parent":null},"body":{"text":"Guten Tag"},"written_at":7}}"#;
+        let outgoing: Outgoing = serde_json::from_str(row).unwrap();
+        assert_eq!((outgoing.only_event.unwrap().as_str(), outgoing.delivery.body.text.as_str()), ("$e", "Guten Tag"));
     }
 }

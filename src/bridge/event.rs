@@ -1,6 +1,7 @@
 //! The few kinds of event that matter here, read from what the homeserver pushes.
 
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId, events::room::message::RoomMessageEventContent};
+use crate::matrix::content::{self, Annotation, Said};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -26,12 +27,34 @@ pub(super) enum Kind {
         name: Option<String>,
         direct: bool,
     },
-    Message(Box<RoomMessageEventContent>),
+    Said(Box<Said>),
+    Reaction(Annotation),
+    /// This event was taken back.
+    Redaction(OwnedEventId),
+    /// Something that has no form outside Matrix.
+    Untold(Untold),
     /// A message that we cannot read.
     Encrypted,
     RoomName(Option<String>),
     /// Encryption was switched on.
     Encryption,
+}
+
+impl Kind {
+    /// Whether people said something by it, in a wide sense.
+    pub(super) fn is_said(&self) -> bool {
+        match self {
+            Self::Said(_) | Self::Reaction(_) | Self::Redaction(_) | Self::Untold(_) | Self::Encrypted => true,
+            Self::Member { .. } | Self::RoomName(_) | Self::Encryption => false,
+        }
+    }
+}
+
+/// What cannot cross, however it is turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untold {
+    Call,
+    LiveLocation,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -55,6 +78,8 @@ struct Envelope<'a> {
     origin_server_ts: i64,
     #[serde(borrow)]
     state_key: Option<Cow<'a, str>>,
+    /// Of a redaction in rooms before version 11; since then it stands in the content.
+    redacts: Option<OwnedEventId>,
     #[serde(borrow)]
     content: &'a RawValue,
 }
@@ -74,17 +99,22 @@ struct NameContent {
     name: Option<String>,
 }
 
-/// Only whether there is one: a redacted message has none.
 #[derive(Deserialize)]
-struct HasMsgtype {
-    msgtype: Option<serde::de::IgnoredAny>,
+struct RedactionContent {
+    redacts: Option<OwnedEventId>,
+}
+
+#[derive(Deserialize)]
+struct BeaconContent {
+    #[serde(default)]
+    live: bool,
 }
 
 impl<'a> Event<'a> {
     /// `Ok(None)` for events that do not matter here, and for those of a sender who is passed over: half of what the
     /// homeserver pushes is the echo of our own ghosts, and must not cost more than this.
     pub(super) fn parse(json: &'a str, pass_over: impl Fn(&UserId) -> bool) -> Result<Option<Self>, serde_json::Error> {
-        let Envelope { kind, event_id, room_id, sender, origin_server_ts, state_key, content } =
+        let Envelope { kind, event_id, room_id, sender, origin_server_ts, state_key, redacts, content } =
             serde_json::from_str(json)?;
         if pass_over(&sender) {
             return Ok(None);
@@ -96,15 +126,31 @@ impl<'a> Event<'a> {
                 let MemberContent { membership, displayname, is_direct } = serde_json::from_str(content)?;
                 Kind::Member { user, membership, name: storable(displayname), direct: is_direct.unwrap_or(false) }
             }
-            ("m.room.message", None) => {
-                if serde_json::from_str::<HasMsgtype>(content)?.msgtype.is_none() {
+            ("m.reaction", None) => match content::annotation(content)? {
+                Some(annotation) => Kind::Reaction(annotation),
+                None => return Ok(None),
+            },
+            ("m.room.redaction", None) => {
+                let target = redacts.or(serde_json::from_str::<RedactionContent>(content)?.redacts);
+                match target {
+                    Some(target) => Kind::Redaction(target),
+                    None => return Ok(None),
+                }
+            }
+            ("m.call.invite", None) => Kind::Untold(Untold::Call),
+            ("m.beacon_info" | "org.matrix.msc3672.beacon_info", Some(_)) => {
+                if !serde_json::from_str::<BeaconContent>(content)?.live {
                     return Ok(None);
                 }
-                Kind::Message(serde_json::from_str(content)?)
+                Kind::Untold(Untold::LiveLocation)
             }
             ("m.room.encrypted", None) => Kind::Encrypted,
             ("m.room.name", Some("")) => Kind::RoomName(storable(serde_json::from_str::<NameContent>(content)?.name)),
             ("m.room.encryption", Some("")) => Kind::Encryption,
+            (kind, None) => match content::said(kind, content)? {
+                Some(said) => Kind::Said(Box::new(said)),
+                None => return Ok(None),
+            },
             _ => return Ok(None),
         };
         Ok(Some(Self { id: event_id, room: room_id, sender, at: origin_server_ts, kind, json }))
@@ -139,6 +185,23 @@ mod tests {
         ] {
             assert!(parse(&json).unwrap().is_none(), "{json}");
         }
+    }
+
+    #[test]
+    fn a_redaction_names_its_target_in_rooms_of_every_version() {
+        let old = event("m.room.redaction", r#""redacts":"$old","#, "{}");
+        let new = event("m.room.redaction", "", r#"{"redacts":"$old"}"#);
+        for json in [old, new] {
+            let Some(Event { kind: Kind::Redaction(target), .. }) = parse(&json).unwrap() else { panic!("{json}") };
+            assert_eq!(target, "$old");
+        }
+    }
+
+    #[test]
+    fn only_a_live_location_that_begins_is_told_of() {
+        let beacon = |live: bool| event("m.beacon_info", r#""state_key":"@a:x","#, &format!(r#"{{"live":{live}}}"#));
+        assert!(matches!(parse(&beacon(true)).unwrap().unwrap().kind, Kind::Untold(Untold::LiveLocation)));
+        assert!(parse(&beacon(false)).unwrap().is_none());
     }
 
     #[test]

@@ -6,18 +6,19 @@
 
 use super::{
     Bridge, Text,
-    event::{Event, Kind, storable},
-    router::{Crossing, encrypted_once},
+    event::{Event, storable},
+    router::encrypted_once,
+    work::Scene,
 };
 use crate::{
     failure::{Failure, Reason},
     ids::SourceId,
     matrix::{self, RoomState},
-    store::{Member, Membership, NewRow, Portal, Queue, Tx, now},
+    store::{Member, Membership, NewRow, Portal, Tx, now},
 };
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The payload of an inbox row of the kind `join`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -144,28 +145,29 @@ impl Bridge {
         Ok(portal)
     }
 
-    /// Queues, for this ghost alone, what was said since its invitation.
+    /// Queues, for this ghost, what was said since its invitation; for all, what has not been pushed yet.
     async fn catch_up(&self, tx: &mut Tx, join: &Join, portal: &Portal, events: &[&str]) -> Result<(), Failure> {
         let events: Vec<Event<'_>> =
             events.iter().filter_map(|json| Event::parse(json, |sender| self.is_ours(sender)).ok().flatten()).collect();
-        let mut rows = Vec::new();
-        let mut notices = Vec::new();
-        for event in &events {
-            match self.crossing(event, portal, Some(&join.ghost)) {
-                Crossing::Rows(more) => rows.extend(more),
-                Crossing::Refused(once, text) => {
-                    notices.extend(self.notice_once(tx, once, &join.room, &join.ghost, &text).await?);
-                }
-                Crossing::Nothing => {}
+        let said: Vec<&Event<'_>> = events.iter().filter(|event| event.kind.is_said()).collect();
+        let new = tx.first_seen(&said.iter().map(|event| event.id.to_string()).collect::<Vec<_>>()).await?;
+        let mut others = self.ghosts_in(portal).filter(|(ghost, _)| *ghost != join.ghost);
+        let others_wait = others.any(|(_, membership)| membership == Membership::Invite);
+        let portals = HashMap::from([(join.room.clone(), portal.clone())]);
+        let mut work = self.begin_work(tx, &said, &portals).await?;
+        for event in said {
+            let is_new = new.contains(event.id.as_str());
+            if is_new && others_wait {
+                tx.park(&event.room, &event.id, event.json).await?;
             }
+            let only = (!is_new).then_some(&*join.ghost);
+            self.cross(tx, event, &Scene { portal, only, speaker: &join.ghost }, &mut work).await?;
         }
         if portal.encrypted {
             let once = encrypted_once(&join.room);
-            notices.extend(self.notice_once(tx, once, &join.room, &join.ghost, &Text::EncryptedRoom).await?);
+            let notice = self.notice_once(tx, once, &join.room, &join.ghost, None, &Text::EncryptedRoom).await?;
+            work.inbox.extend(notice);
         }
-        let said = events.iter().filter(|event| matches!(event.kind, Kind::Message(_)));
-        tx.first_seen(&said.map(|event| event.id.to_string()).collect::<Vec<_>>()).await?;
-        tx.enqueue(Queue::Outbox, rows).await?;
-        Ok(tx.enqueue(Queue::Inbox, notices).await?)
+        Ok(work.write(tx).await?)
     }
 }

@@ -2,20 +2,28 @@
 
 mod arrival;
 mod delivery;
+mod draft;
+mod edit;
 mod event;
 mod ghost;
+mod hold;
 mod inbox;
 mod join;
 mod notice;
 mod outbox;
 mod permission;
+mod place;
 mod portal;
+mod quote;
+mod reaction;
 mod receipt;
 mod router;
 mod texts;
 mod users;
+mod work;
 mod worker;
 
+pub use event::Untold;
 pub use ghost::{GhostIds, KnownGhosts};
 pub use notice::Notice;
 pub use permission::{Level, Permissions};

@@ -8,7 +8,7 @@ use crate::{
     store::{NewRow, now},
 };
 use ruma::{
-    OwnedEventId, OwnedRoomId, OwnedUserId, TransactionId,
+    OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, TransactionId, UserId,
     events::{
         relation::Reply,
         room::message::{Relation, RoomMessageEventContent},
@@ -53,19 +53,32 @@ impl Bridge {
     pub(super) async fn say(&self, source: &SourceId, notice: &Notice) -> Result<(), Failure> {
         let mut content = RoomMessageEventContent::notice_plain(&notice.text);
         content.relates_to = notice.about.clone().map(|event| Relation::Reply(Reply::with_event_id(event)));
-        let txn = txn_id(source, &notice.ghost, 0);
-        let sent = self.homeserver.intent(&notice.ghost).send_message(&notice.room, &txn, &content).await;
-        match sent {
-            // The ghost is no longer in the room: there is nobody left to tell.
-            Err(Error::Refused { status: 403, .. }) => Ok(()),
+        let say = async |ghost: &UserId| {
+            let txn = txn_id(source, ghost, 0);
+            self.homeserver.intent(ghost).send_message(&notice.room, &txn, &content).await
+        };
+        match say(&notice.ghost).await {
+            // This ghost is not in the room: it has left, or stands for somebody who got a copy. Another one speaks.
+            Err(Error::Refused { status: 403, .. }) => match self.speaker_now(&notice.room).await? {
+                Some(other) if other != notice.ghost => Ok(say(&other).await.map(drop)?),
+                // There is nobody left to tell.
+                _ => Ok(()),
+            },
             result => Ok(result.map(drop)?),
         }
+    }
+
+    async fn speaker_now(&self, room: &RoomId) -> Result<Option<OwnedUserId>, Failure> {
+        let mut tx = self.store.begin().await?;
+        let portals = tx.portals(&[room]).await?;
+        tx.commit().await?;
+        Ok(portals.get(room).and_then(|portal| self.speaker(portal)).map(ToOwned::to_owned))
     }
 }
 
 /// The transaction id of the `n`th event made from a row. It contains the ghost, because the homeserver keeps
 /// transaction ids of an application service without the user.
-pub(super) fn txn_id(source: &SourceId, ghost: &ruma::UserId, n: usize) -> ruma::OwnedTransactionId {
+pub(super) fn txn_id(source: &SourceId, ghost: &UserId, n: usize) -> ruma::OwnedTransactionId {
     use sha2::{Digest, Sha256};
     let hash = Sha256::new().chain_update(source.as_str()).chain_update([0]).chain_update(ghost.as_str()).finalize();
     let text = data_encoding::BASE32_NOPAD.encode(hash.get(..20).unwrap_or_default());

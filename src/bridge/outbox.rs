@@ -1,13 +1,22 @@
 //! Matrix to remote, second half: a delivery is handed to its network.
 
-use super::{Bridge, Text, delivery::Outgoing, worker::Done};
+use super::{
+    Bridge, Text,
+    delivery::{Outgoing, Purpose, Words},
+    edit::{behind, difference, has_arrived},
+    hold,
+    place::Known,
+    reaction::with_lines,
+    worker::Done,
+};
 use crate::{
     connector::Connector,
     failure::{Failure, Reason},
-    message::{Delivery, Thread},
-    store::{Message, MessageState, NewRow, Row, ThreadState},
+    matrix,
+    message::{Attachment, Body, Delivery, Quote, Sent},
+    store::{Message, MessageState, NewRow, Row},
 };
-use ruma::OwnedMxcUri;
+use ruma::{EventId, OwnedMxcUri};
 use std::sync::Arc;
 
 /// At this attempt, about twenty minutes after the first, the writer is told that it takes longer.
@@ -21,44 +30,146 @@ impl Bridge {
     }
 
     pub(super) async fn attempt_delivery(&self, row: &Row) -> Result<Done, Failure> {
-        let Outgoing { event, room, mut delivery, .. } = outgoing(row)?;
+        let outgoing = outgoing(row)?;
         let connector = self.connector(&row.connector)?;
-        let known = row.thread.as_ref();
-        delivery.thread = thread(&delivery, known);
-        self.load_attachments(&mut delivery, connector.capabilities().attachment_bytes).await?;
+        // Empty: all of it was taken back in the moment in which it was first tried.
+        if outgoing.parts.is_empty() {
+            return Ok(Done::default());
+        }
+        let known = self.known(row, &outgoing).await?;
+        let delivery = match &outgoing.purpose {
+            Purpose::Message => Some(self.message(&outgoing, &known).await),
+            Purpose::Correction { of, first } => {
+                self.correction(&outgoing, &known, connector.as_ref(), of, *first).await?
+            }
+            Purpose::Reaction { to, emoji } => self.reaction(&outgoing, &known, to, emoji).await,
+        };
+        let Some(mut delivery) = delivery else { return Ok(Done::default()) };
+        let limit = connector.capabilities().attachment_bytes;
+        let too_large = self.load_attachments(&mut delivery, limit).await?;
+        let follow_up = self.too_large_to_send(&outgoing, &too_large, limit);
+        let is_empty = delivery.body.text.trim().is_empty() && delivery.attachments.is_empty();
+        if is_empty && (!outgoing.anew || !too_large.is_empty()) {
+            return Ok(Done { follow_up, ..Done::default() });
+        }
         let sent = connector.send(&delivery).await?;
-        let message = Message {
-            event_id: event,
-            room_id: room.clone(),
-            connector: row.connector.clone(),
-            remote_user: delivery.to,
-            remote_message: sent.message.clone(),
-            state: MessageState::Sent,
-        };
-        let thread = ThreadState {
-            room_id: room,
-            connector: row.connector.clone(),
-            subject: sent.subject,
-            root: known.map_or(&sent.message, |known| &known.root).clone(),
-            last: sent.message,
-        };
-        Ok(Done { messages: vec![message], thread: Some(thread), follow_up: Vec::new() })
+        Ok(done(row, &outgoing, &known, delivery, sent, follow_up))
     }
 
-    async fn load_attachments(&self, delivery: &mut Delivery, limit: u64) -> Result<(), Failure> {
-        let mut left = limit;
-        for attachment in &mut delivery.attachments {
-            let uri = OwnedMxcUri::from(attachment.location.as_str());
-            attachment.bytes = self.homeserver.download(&uri, left).await?;
-            left = left.saturating_sub(attachment.bytes.len() as u64);
+    /// What was written, with the reactions that wait for a message to go with.
+    async fn message(&self, outgoing: &Outgoing, known: &Known) -> Delivery {
+        let (body, attachments) = hold::joined(&outgoing.parts);
+        let lines = self.reaction_lines(outgoing, &known.crossed).await;
+        let first = outgoing.parts.first();
+        let answered = first.and_then(|part| part.reply_to.as_ref()).and_then(|event| known.remote(event, outgoing));
+        let quote = match first {
+            Some(part) => self.quote(outgoing, part, &known.crossed).await,
+            None => None,
+        };
+        Delivery {
+            thread: known.place(outgoing, answered),
+            quote,
+            body: with_lines(&body, &lines),
+            attachments,
+            ..written_last(outgoing)
         }
-        Ok(())
+    }
+
+    /// What takes the place of words that were sent. `None`: nothing has changed, or the recipient does not have them.
+    async fn correction(
+        &self,
+        outgoing: &Outgoing,
+        known: &Known,
+        connector: &dyn Connector,
+        of: &EventId,
+        first: bool,
+    ) -> Result<Option<Delivery>, Failure> {
+        let to = &outgoing.delivery.to;
+        let served: Vec<&Message> =
+            known.crossed.iter().filter(|message| message.event_id == of && has_arrived(message)).collect();
+        let Some(own) = served.iter().find(|message| message.remote_user == *to) else { return Ok(None) };
+        let writer = &outgoing.delivery.writer;
+        let old = self.old(outgoing, of).await?;
+        // Only writers themselves can correct what they said, and nobody what was taken back.
+        if old.as_ref().is_some_and(|old| old.sender.localpart() != writer.user.as_str() || old.content.is_none()) {
+            return Ok(None);
+        }
+        let content = old.and_then(|old| old.content);
+        let written = content.and_then(|content| self.written(&content, &writer.name, 0).ok().flatten());
+        let old_words = written.map(|mut written| {
+            connector.instructions(&mut written.body);
+            Words { body: written.body, file: written.file, size: written.size }
+        });
+        let Some(new) = outgoing.parts.last().map(|part| &part.words) else { return Ok(None) };
+        let Some(changed) = difference(old_words.as_ref(), first, new) else { return Ok(None) };
+        let was = old_words.as_ref().map_or("", |old| match &old.file {
+            Some(file) if old.body.text.trim().is_empty() => &file.name,
+            _ => &old.body.text,
+        });
+        let quote = Quote { author: writer.name.clone(), text: super::quote::excerpt(was) };
+        Ok(Some(Delivery {
+            audience: served.iter().map(|message| message.remote_user.clone()).collect(),
+            thread: known.place(outgoing, Some(own.remote_message.clone())),
+            quote: Some(quote).filter(|quote| !quote.text.is_empty()),
+            body: behind(&self.introduction(was), &changed.body),
+            attachments: changed.file.into_iter().collect(),
+            ..written_last(outgoing)
+        }))
+    }
+
+    /// A reaction alone. `None`: the recipient does not know what it is about.
+    async fn reaction(&self, outgoing: &Outgoing, known: &Known, to: &EventId, emoji: &str) -> Option<Delivery> {
+        let answered = known.remote(to, outgoing)?;
+        let text = self.reaction_line(outgoing, to, emoji, &known.crossed, true).await;
+        Some(Delivery {
+            thread: known.place(outgoing, Some(answered)),
+            reaction: Some(emoji.to_owned()),
+            body: Body { text, html: None },
+            ..written_last(outgoing)
+        })
+    }
+
+    /// Loads the files; returns those that do not fit, which are taken out.
+    async fn load_attachments(&self, delivery: &mut Delivery, limit: u64) -> Result<Vec<Attachment>, Failure> {
+        let (mut left, mut too_large) = (limit, Vec::new());
+        let mut files = Vec::with_capacity(delivery.attachments.len());
+        for mut file in std::mem::take(&mut delivery.attachments) {
+            let uri = OwnedMxcUri::from(file.location.as_str());
+            match self.homeserver.download(&uri, left).await {
+                Ok(bytes) => {
+                    left = left.saturating_sub(bytes.len() as u64);
+                    file.bytes = bytes;
+                    files.push(file);
+                }
+                Err(matrix::Error::TooLong(_)) => too_large.push(file),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        delivery.attachments = files;
+        Ok(too_large)
+    }
+
+    /// Tells the writer of files that were not sent: once, for the first of several recipients.
+    fn too_large_to_send(&self, outgoing: &Outgoing, files: &[Attachment], limit: u64) -> Vec<NewRow> {
+        let delivery = &outgoing.delivery;
+        if delivery.audience.first().is_some_and(|first| *first != delivery.to) {
+            return Vec::new();
+        }
+        let notice = |file: &Attachment| {
+            let text = Text::FileTooLargeToSend { name: &file.name, megabytes: limit / 1_000_000 };
+            let holds =
+                |part: &&super::delivery::Part| part.words.file.as_ref().is_some_and(|it| it.location == file.location);
+            let about = outgoing.parts.iter().find(holds).map(|part| part.event.clone());
+            let source = format!("too large {} {}", delivery.id, file.location);
+            self.notice(source, outgoing.room.clone(), outgoing.ghost.clone(), about, &text)
+        };
+        files.iter().map(notice).collect()
     }
 
     /// What the writer is told after an attempt that failed.
     pub(super) fn delivery_news(&self, row: &Row, failure: &Failure, dead: bool) -> Vec<NewRow> {
-        let Ok(Outgoing { event, room, ghost, delivery }) = outgoing(row) else { return Vec::new() };
-        let recipient = delivery.to.as_str();
+        let Ok(outgoing) = outgoing(row) else { return Vec::new() };
+        let recipient = outgoing.delivery.to.as_str();
         let (source, text) = if dead && failure.is_permanent() {
             ("failed", Text::DeliveryFailed { recipient, reason: failure.reason })
         } else if dead {
@@ -69,21 +180,34 @@ impl Bridge {
             return Vec::new();
         };
         let source = format!("{source} {} {}", row.source, row.created_at);
-        vec![self.notice(source, room, ghost, Some(event), &text)]
+        vec![self.notice(source, outgoing.room.clone(), outgoing.ghost.clone(), outgoing.about().cloned(), &text)]
     }
 }
 
 fn outgoing(row: &Row) -> Result<Outgoing, Failure> {
-    serde_json::from_slice(&row.payload)
+    hold::read(&row.payload)
         .map_err(|e| Failure::permanent(Reason::Internal, format!("the delivery's row is damaged: {e}")))
 }
 
-/// The room's name is the subject of a new conversation; what the remote side knows already stays.
-fn thread(delivery: &Delivery, known: Option<&ThreadState>) -> Thread {
-    let subject = known.and_then(|known| known.subject.clone());
-    Thread {
-        subject: subject.or_else(|| delivery.thread.subject.clone()),
-        root: known.map(|known| known.root.clone()),
-        parent: known.map(|known| known.last.clone()),
-    }
+/// The delivery as it was enqueued, with the time of what was written last.
+fn written_last(outgoing: &Outgoing) -> Delivery {
+    let mut delivery = outgoing.delivery.clone();
+    delivery.written_at = outgoing.parts.last().map_or(delivery.written_at, |part| part.at);
+    delivery
+}
+
+/// What is remembered of a delivery that was accepted.
+fn done(row: &Row, outgoing: &Outgoing, known: &Known, delivery: Delivery, sent: Sent, follow_up: Vec<NewRow>) -> Done {
+    let message = |part: &super::delivery::Part| Message {
+        event_id: part.event.clone(),
+        room_id: outgoing.room.clone(),
+        thread: known.thread.clone(),
+        connector: row.connector.clone(),
+        remote_user: delivery.to.clone(),
+        remote_message: sent.message.clone(),
+        state: MessageState::Sent,
+    };
+    let messages = outgoing.parts.iter().map(message).collect();
+    let thread = known.after(row, outgoing, &delivery, &sent);
+    Done { messages, thread, follow_up }
 }

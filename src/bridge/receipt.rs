@@ -6,6 +6,7 @@ use crate::{
     message::{Receipt, ReceiptState},
     store::{MessageState, Row},
 };
+use std::collections::HashSet;
 
 impl Bridge {
     /// Changes the state of the message, and tells its writer what they need to know.
@@ -16,8 +17,11 @@ impl Bridge {
         });
         let mut done = Done::default();
         let mut found = false;
-        for message in concerned {
+        let mut told = HashSet::new();
+        // Several events may have been one message: its writer is told of it at the last.
+        for message in concerned.rev() {
             found = true;
+            let first = told.insert(&message.remote_user);
             let recipient = message.remote_user.as_str();
             let (state, text) = match receipt.state {
                 ReceiptState::Relayed | ReceiptState::Complaint => (message.state, None),
@@ -30,7 +34,7 @@ impl Bridge {
             };
             self.store.set_message_state(message, state).await?;
             let ghost = self.ghosts.ghost(&message.connector, &message.remote_user);
-            if let (Some(text), Some(ghost)) = (text, ghost) {
+            if let (Some(text), Some(ghost), true) = (text, ghost, first) {
                 let source = format!("{} {}", row.source, message.event_id);
                 let about = Some(message.event_id.clone());
                 done.follow_up.push(self.notice(source, message.room_id.clone(), ghost, about, &text));

@@ -2,23 +2,13 @@
 
 use super::{
     Bridge, Text,
-    delivery::writer_name,
     event::{Change, Event, Kind},
     join::Join,
+    work::{Scene, Work},
 };
-use crate::{
-    matrix::format,
-    store::{Error, Member, Membership, NewRow, Portal, Queue, Tx},
-};
-use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
+use crate::store::{Error, Member, Membership, NewRow, Portal, Tx, now};
+use ruma::{EventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use std::collections::{BTreeSet, HashMap};
-
-/// What one transaction of the homeserver amounts to.
-#[derive(Default)]
-struct Work {
-    outbox: Vec<NewRow>,
-    inbox: Vec<NewRow>,
-}
 
 impl Bridge {
     /// Takes events in, each as JSON, in order. After `Ok` what follows from them is durable; each event counts once,
@@ -34,12 +24,12 @@ impl Bridge {
         let new = tx.first_seen(&ids).await?;
         let rooms: BTreeSet<&RoomId> = events.iter().map(|event| &*event.room).collect();
         let mut portals = tx.portals(&rooms.into_iter().collect::<Vec<_>>()).await?;
-        let mut work = Work::default();
-        for event in events.iter().filter(|event| new.contains(event.id.as_str())) {
+        let new: Vec<&Event<'_>> = events.iter().filter(|event| new.contains(event.id.as_str())).collect();
+        let mut work = self.begin_work(&mut tx, &new, &portals).await?;
+        for event in new {
             self.apply(&mut tx, event, &mut portals, &mut work).await?;
         }
-        tx.enqueue(Queue::Outbox, work.outbox).await?;
-        tx.enqueue(Queue::Inbox, work.inbox).await?;
+        work.write(&mut tx).await?;
         tx.commit().await
     }
 
@@ -70,6 +60,9 @@ impl Bridge {
                     Ok(())
                 }
                 (_, Change::Leave | Change::Ban) if portals.contains_key(&event.room) => {
+                    if let Some((connector, remote)) = self.remote_of(user) {
+                        work.drafts.forget(&event.room, connector, &remote, now());
+                    }
                     let portal = portals.entry(event.room.clone()).or_default();
                     self.gone(tx, &event.room, portal, user).await
                 }
@@ -87,11 +80,12 @@ impl Bridge {
                 tx.set_encrypted(&event.room).await?;
                 if let Some(speaker) = self.speaker(portal) {
                     let once = encrypted_once(&event.room);
-                    work.inbox.extend(self.notice_once(tx, once, &event.room, speaker, &Text::EncryptedRoom).await?);
+                    work.inbox
+                        .extend(self.notice_once(tx, once, &event.room, speaker, None, &Text::EncryptedRoom).await?);
                 }
                 Ok(())
             }
-            _ => self.written(tx, event, portal, work).await,
+            _ => self.heard(tx, event, portal, work).await,
         }
     }
 
@@ -161,19 +155,12 @@ impl Bridge {
     }
 
     /// Something was said in a room with ghosts.
-    async fn written(&self, tx: &mut Tx, event: &Event<'_>, portal: &Portal, work: &mut Work) -> Result<(), Error> {
+    async fn heard(&self, tx: &mut Tx, event: &Event<'_>, portal: &Portal, work: &mut Work) -> Result<(), Error> {
         if self.ghosts_in(portal).any(|(_, membership)| membership == Membership::Invite) {
             tx.park(&event.room, &event.id, event.json).await?;
         }
         let Some(speaker) = self.speaker(portal) else { return Ok(()) };
-        match self.crossing(event, portal, None) {
-            Crossing::Rows(rows) => work.outbox.extend(rows),
-            Crossing::Nothing => {}
-            Crossing::Refused(once, text) => {
-                work.inbox.extend(self.notice_once(tx, once, &event.room, speaker, &text).await?);
-            }
-        }
-        Ok(())
+        self.cross(tx, event, &Scene { portal, only: None, speaker }, work).await
     }
 
     pub(super) fn ghosts_in<'p>(&self, portal: &'p Portal) -> impl Iterator<Item = (&'p UserId, Membership)> {
@@ -182,50 +169,28 @@ impl Bridge {
     }
 
     /// The ghost through which Fehmarn itself speaks in a room.
-    fn speaker<'p>(&self, portal: &'p Portal) -> Option<&'p UserId> {
+    pub(super) fn speaker<'p>(&self, portal: &'p Portal) -> Option<&'p UserId> {
         let joined = self.ghosts_in(portal).filter(|(_, membership)| *membership == Membership::Join);
         joined.map(|(user, _)| user).min()
     }
 
-    /// A notice, should nobody have been told for this reason before.
+    /// A notice, should nobody have been told for this reason before. `about`: the message that it answers.
     pub(super) async fn notice_once(
         &self,
         tx: &mut Tx,
         once: String,
         room: &RoomId,
         ghost: &UserId,
+        about: Option<&EventId>,
         text: &Text<'_>,
     ) -> Result<Option<NewRow>, Error> {
         let first = tx.first_seen(std::slice::from_ref(&once)).await?.contains(&once);
-        Ok(first.then(|| self.notice(once, room.to_owned(), ghost.to_owned(), None, text)))
-    }
-
-    /// What follows for the remote side from something that was said. `only`: for this ghost alone.
-    pub(super) fn crossing(&self, event: &Event<'_>, portal: &Portal, only: Option<&UserId>) -> Crossing {
-        let content = match &event.kind {
-            Kind::Message(content) => content,
-            Kind::Encrypted => return Crossing::Refused(encrypted_once(&event.room), Text::EncryptedRoom),
-            _ => return Crossing::Nothing,
-        };
-        if !self.permissions.may_write(&event.sender, &self.ghosts.server) {
-            return Crossing::Refused(format!("not allowed {} {}", event.room, event.sender), Text::NotAllowedToWrite);
-        }
-        match format::written((**content).clone(), writer_name(event, portal)) {
-            Some(written) => Crossing::Rows(self.deliveries(event, portal, &written, only)),
-            None => Crossing::Nothing,
-        }
+        let about = about.map(ToOwned::to_owned);
+        Ok(first.then(|| self.notice(once, room.to_owned(), ghost.to_owned(), about, text)))
     }
 }
 
 /// The source of the notice that a room is encrypted.
 pub(super) fn encrypted_once(room: &RoomId) -> String {
     format!("encrypted {room}")
-}
-
-/// What follows for the remote side from something that was said.
-pub(super) enum Crossing {
-    Rows(Vec<NewRow>),
-    Nothing,
-    /// It cannot cross; said once for each source.
-    Refused(String, Text<'static>),
 }

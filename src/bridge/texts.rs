@@ -1,5 +1,6 @@
 //! The sentences that people read, from `locales/`.
 
+use super::Untold;
 use crate::failure::Reason;
 use fluent_templates::{LanguageIdentifier, Loader, fluent_bundle::FluentValue, langid, static_loader};
 use serde::Deserialize;
@@ -26,11 +27,45 @@ pub enum Language {
 /// A sentence with its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Text<'a> {
-    DeliveryFailed { recipient: &'a str, reason: Reason },
-    DeliveryReturned { recipient: &'a str, reason: Reason },
-    DeliveryDelayed { recipient: &'a str },
-    DeliveryGaveUp { recipient: &'a str, reason: Reason },
-    FileTooLarge { name: &'a str },
+    DeliveryFailed {
+        recipient: &'a str,
+        reason: Reason,
+    },
+    DeliveryReturned {
+        recipient: &'a str,
+        reason: Reason,
+    },
+    DeliveryDelayed {
+        recipient: &'a str,
+    },
+    DeliveryGaveUp {
+        recipient: &'a str,
+        reason: Reason,
+    },
+    FileTooLarge {
+        name: &'a str,
+    },
+    FileTooLargeToSend {
+        name: &'a str,
+        megabytes: u64,
+    },
+    FileEncrypted {
+        name: &'a str,
+    },
+    CannotCross(Untold),
+    AlreadySent,
+    /// What a correction begins with, with and without the words that it corrects.
+    CorrectionOf {
+        quote: &'a str,
+    },
+    Correction,
+    /// A reaction in words.
+    ReactionTo {
+        emoji: &'a str,
+        quote: &'a str,
+    },
+    /// What a voice message is called as a file.
+    VoiceMessage,
     NotAllowedToWrite,
     NotAllowedToInvite,
     NotAnAddress,
@@ -59,6 +94,17 @@ impl Language {
                 self.look_up("delivery-gave-up", &[("recipient", recipient), ("reason", &reason(r))])
             }
             Text::FileTooLarge { name } => self.look_up("file-too-large", &[("name", name)]),
+            Text::FileTooLargeToSend { name, megabytes } => {
+                self.look_up("file-too-large-to-send", &[("name", name), ("limit", &megabytes.to_string())])
+            }
+            Text::FileEncrypted { name } => self.look_up("file-encrypted", &[("name", name)]),
+            Text::CannotCross(Untold::Call) => self.look_up("cannot-cross-call", &[]),
+            Text::CannotCross(Untold::LiveLocation) => self.look_up("cannot-cross-live-location", &[]),
+            Text::AlreadySent => self.look_up("already-sent", &[]),
+            Text::CorrectionOf { quote } => self.look_up("correction-of", &[("quote", quote)]),
+            Text::Correction => self.look_up("correction", &[]),
+            Text::ReactionTo { emoji, quote } => self.look_up("reaction-to", &[("emoji", emoji), ("quote", quote)]),
+            Text::VoiceMessage => self.look_up("voice-message", &[]),
             Text::NotAllowedToWrite => self.look_up("not-allowed-to-write", &[]),
             Text::NotAllowedToInvite => self.look_up("not-allowed-to-invite", &[]),
             Text::NotAnAddress => self.look_up("not-an-address", &[]),

@@ -1,13 +1,10 @@
-//! Matrix's forms of a message, to and from ours. Pure.
+//! HTML both ways, and what comes from outside in Matrix's forms. Pure.
 
 use crate::message::{Attachment, Body};
 use ammonia::{Builder, UrlRelative};
-use ruma::events::room::{
-    MediaSource,
-    message::{
-        AudioInfo, AudioMessageEventContent, FileInfo, FileMessageEventContent, ImageMessageEventContent, MessageType,
-        RoomMessageEventContent, VideoInfo, VideoMessageEventContent,
-    },
+use ruma::events::room::message::{
+    AudioInfo, AudioMessageEventContent, FileInfo, FileMessageEventContent, ImageMessageEventContent, MessageType,
+    RoomMessageEventContent, VideoInfo, VideoMessageEventContent,
 };
 use ruma::{OwnedMxcUri, UInt, events::room::ImageInfo};
 use std::{
@@ -19,66 +16,8 @@ use std::{
 /// An event has at most 65,536 bytes (Client-Server API, "Size limits"); this leaves room for its envelope.
 const CONTENT_LIMIT: usize = 60_000;
 
-/// What a member of staff wrote, as it can cross.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Written {
-    pub body: Body,
-    pub attachments: Vec<Attachment>,
-}
-
-/// Reads a message of staff; `None` for what is not a person's words (`m.notice` is how bots speak).
-pub fn written(content: RoomMessageEventContent, writer: &str) -> Option<Written> {
-    let words = |text: String, html: Option<String>| Written { body: Body { text, html }, attachments: Vec::new() };
-    // The fallback of a replacement begins with "* ", which is how people mark a correction in mail as well.
-    Some(match content.msgtype {
-        MessageType::Text(text) => {
-            let html = text.formatted.filter(|html| html.format == ruma::events::room::message::MessageFormat::Html);
-            words(strip_reply(text.body), html.map(|html| outgoing_html(&html.body)))
-        }
-        MessageType::Emote(text) => words(format!("* {writer} {}", text.body), None),
-        MessageType::Location(place) => words(format!("{}\n{}", place.body, place.geo_uri), None),
-        MessageType::Image(c) => file(&c.source, c.body, c.filename, c.info.and_then(|i| i.mimetype), "image/jpeg")?,
-        MessageType::Video(c) => file(&c.source, c.body, c.filename, c.info.and_then(|i| i.mimetype), "video/mp4")?,
-        MessageType::Audio(c) => file(&c.source, c.body, c.filename, c.info.and_then(|i| i.mimetype), "audio/ogg")?,
-        MessageType::File(c) => {
-            file(&c.source, c.body, c.filename, c.info.and_then(|i| i.mimetype), "application/octet-stream")?
-        }
-        _ => return None,
-    })
-}
-
-/// Where there is a `filename`, `body` is the caption (Client-Server API 1.10); else it is the file's name.
-fn file(
-    source: &MediaSource,
-    body: String,
-    filename: Option<String>,
-    media_type: Option<String>,
-    usual: &str,
-) -> Option<Written> {
-    let MediaSource::Plain(uri) = source else { return None };
-    let caption = if filename.as_ref().is_some_and(|name| *name != body) { body.clone() } else { String::new() };
-    let attachment = Attachment {
-        name: filename.unwrap_or(body),
-        media_type: media_type.unwrap_or_else(|| usual.to_owned()),
-        location: uri.to_string(),
-        bytes: bytes::Bytes::new(),
-    };
-    Some(Written { body: Body { text: caption, html: None }, attachments: vec![attachment] })
-}
-
-/// The quote that clients before specification 1.13 put in front of a reply's plain text.
-fn strip_reply(text: String) -> String {
-    if !text.starts_with("> <") {
-        return text;
-    }
-    match text.split_once("\n\n") {
-        Some((quote, rest)) if quote.lines().all(|line| line.starts_with('>')) => rest.to_owned(),
-        _ => text,
-    }
-}
-
 /// Matrix HTML (Client-Server API 1.11, section 11.2.1.1) as HTML that means the same outside Matrix.
-fn outgoing_html(html: &str) -> String {
+pub(super) fn outgoing_html(html: &str) -> String {
     static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         let mut builder = cleaner();
         // A link to a person or room is of no use outside; the name stays.
@@ -89,6 +28,11 @@ fn outgoing_html(html: &str) -> String {
         builder
     });
     CLEANER.clean(html).to_string()
+}
+
+/// Text as HTML that shows it.
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// Anybody's HTML as the subset that Matrix clients show. Nothing remote stays in it.
@@ -208,48 +152,6 @@ pub fn incoming_file(attachment: &Attachment, uri: OwnedMxcUri) -> RoomMessageEv
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{from_value, json};
-
-    fn read(content: serde_json::Value) -> Option<Written> {
-        written(from_value(content).unwrap(), "Anna")
-    }
-
-    #[test]
-    fn formatting_crosses_and_mentions_become_names() {
-        let message = read(json!({
-            "msgtype": "m.text", "body": "Hallo Bob", "format": "org.matrix.custom.html",
-            "formatted_body": "<mx-reply><blockquote>old</blockquote></mx-reply>Hallo <b>fett</b> \
-                <a href=\"https://matrix.to/#/@bob:x.org\">Bob</a> <a href=\"https://x.org\">x</a><script>1</script>",
-        }))
-        .unwrap();
-        assert_eq!(message.body.html.as_deref(), Some("Hallo <b>fett</b> <a>Bob</a> <a href=\"https://x.org\">x</a>"));
-    }
-
-    #[test]
-    fn the_quote_of_a_reply_is_not_sent_again() {
-        let message = read(json!({ "msgtype": "m.text", "body": "> <@bob:x> old\n> more\n\nnew" })).unwrap();
-        assert_eq!(message.body.text, "new");
-        let own = read(json!({ "msgtype": "m.text", "body": "> <b\nmine" })).unwrap();
-        assert_eq!(own.body.text, "> <b\nmine");
-    }
-
-    #[test]
-    fn a_picture_with_a_caption_is_words_and_a_file() {
-        let message = read(json!({
-            "msgtype": "m.image", "body": "Der Plan", "filename": "plan.png", "url": "mxc://x/y",
-            "info": { "mimetype": "image/png" },
-        }))
-        .unwrap();
-        assert_eq!(message.body.text, "Der Plan");
-        assert_eq!(message.attachments[0].name, "plan.png");
-        assert_eq!(message.attachments[0].location, "mxc://x/y");
-        assert_eq!(message.attachments[0].media_type, "image/png");
-    }
-
-    #[test]
-    fn a_bot_is_not_a_person() {
-        assert_eq!(read(json!({ "msgtype": "m.notice", "body": "beep" })), None);
-    }
 
     #[test]
     fn nothing_remote_and_nothing_active_reaches_a_client() {

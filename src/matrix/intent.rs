@@ -2,7 +2,7 @@
 
 use super::{Error, Homeserver};
 use ruma::{
-    DeviceId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, TransactionId, UserId,
+    DeviceId, EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, TransactionId, UserId,
     api::{
         Direction,
         client::{
@@ -11,7 +11,7 @@ use ruma::{
             membership::{invite_user, join_room_by_id, joined_members, joined_rooms, leave_room},
             message::{get_message_events, send_message_event},
             profile::{get_profile, set_display_name},
-            room::create_room,
+            room::{create_room, get_room_event},
             state::get_state_event_for_key,
         },
     },
@@ -179,6 +179,15 @@ impl Intent<'_> {
                 .map(Some)
                 .map_err(|e| Error::Unreadable(e.to_string())),
             Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An event of a room; `None` if it is not there, or not for this user to see.
+    pub async fn event(&self, room: &RoomId, event: &EventId) -> Result<Option<Raw<AnyTimelineEvent>>, Error> {
+        match self.send(get_room_event::v3::Request::new(room.to_owned(), event.to_owned())).await {
+            Ok(answer) => Ok(Some(answer.event)),
+            Err(Error::Refused { status: 403 | 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

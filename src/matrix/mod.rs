@@ -1,10 +1,12 @@
 //! The homeserver as Fehmarn uses it: requests, acting as a ghost or the bot, and Matrix's forms of a message.
 
 mod client;
+pub mod content;
 pub mod format;
 mod intent;
 mod media;
 pub mod registration;
+pub mod written;
 
 pub use client::{Error, Homeserver};
 pub use intent::{Intent, Profile, RoomState};

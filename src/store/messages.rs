@@ -2,8 +2,8 @@
 
 use super::{Error, Row, Store, Tx, now, people::parse, sql};
 use crate::ids::{RemoteMessageId, RemoteUserId};
-use ruma::{OwnedEventId, OwnedRoomId, RoomId};
-use sqlx::Row as _;
+use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId};
+use sqlx::{AnyConnection, Row as _, any::AnyRow};
 use std::collections::HashMap;
 
 /// A Matrix event and a remote message that are the same words.
@@ -11,6 +11,8 @@ use std::collections::HashMap;
 pub struct Message {
     pub event_id: OwnedEventId,
     pub room_id: OwnedRoomId,
+    /// The root of the Matrix thread in which the event stands. What answers this message belongs there as well.
+    pub thread: Option<OwnedEventId>,
     pub connector: String,
     /// The remote person: the recipient of a delivery, the sender of an arrival.
     pub remote_user: RemoteUserId,
@@ -50,45 +52,63 @@ impl MessageState {
     }
 }
 
-/// How the remote side knows the conversation of a room.
+/// How the remote side knows the conversation of a room, or of one Matrix thread in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThreadState {
     pub room_id: OwnedRoomId,
+    /// The root of the Matrix thread; `None`: the room outside its threads.
+    pub thread: Option<OwnedEventId>,
     pub connector: String,
     pub subject: Option<String>,
     /// The first message; kept when it is known already.
     pub root: RemoteMessageId,
     pub last: RemoteMessageId,
+    /// What was last before `last`. The store keeps it, and does not look at it when it is given one.
+    pub previous: Option<RemoteMessageId>,
+    /// Whether this begins a conversation that takes the place of the one that is known: root and subject change.
+    pub anew: bool,
 }
 
 impl ThreadState {
-    pub(super) fn key(&self) -> (&RoomId, &str) {
-        (&self.room_id, &self.connector)
+    pub(super) fn key(&self) -> (&RoomId, &str, Option<&EventId>) {
+        (&self.room_id, &self.connector, self.thread.as_deref())
     }
 }
 
+const MESSAGE: &str = "event_id, room_id, thread, connector, remote_user, remote_message, state";
+const THREAD: &str = "room_id, thread, connector, subject, root, last, previous";
+
 impl Store {
-    /// What is known of a remote message, for each remote person.
+    /// What is known of a remote message, for each remote person; what was said first comes first.
     pub async fn messages(&self, connector: &str, remote: &RemoteMessageId) -> Result<Vec<Message>, Error> {
-        let rows = sqlx::query(
-            "SELECT event_id, room_id, remote_user, state FROM messages WHERE connector = $1 AND remote_message = $2",
-        )
+        let rows = sql::query(format!(
+            "SELECT {MESSAGE} FROM messages WHERE connector = $1 AND remote_message = $2 ORDER BY at"
+        ))
         .bind(connector)
         .bind(remote.as_str())
         .fetch_all(self.readers())
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Message {
-                    event_id: parse(row, 0)?,
-                    room_id: parse(row, 1)?,
-                    connector: connector.to_owned(),
-                    remote_user: RemoteUserId::new(row.try_get::<String, _>(2)?),
-                    remote_message: remote.clone(),
-                    state: MessageState::parse(&row.try_get::<String, _>(3)?),
-                })
-            })
-            .collect()
+        rows.iter().map(read_message).collect()
+    }
+
+    /// What these events are on the remote sides, for each remote person.
+    pub async fn crossed(&self, events: &[&EventId]) -> Result<Vec<Message>, Error> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        crossed(&mut *self.readers().acquire().await?, events).await
+    }
+
+    /// How a network knows the conversation of a Matrix thread.
+    pub async fn thread(&self, room: &RoomId, connector: &str, thread: &EventId) -> Result<Option<ThreadState>, Error> {
+        let row =
+            sql::query(format!("SELECT {THREAD} FROM threads WHERE room_id = $1 AND connector = $2 AND thread = $3"))
+                .bind(room.as_str())
+                .bind(connector)
+                .bind(thread.as_str())
+                .fetch_optional(self.readers())
+                .await?;
+        row.as_ref().map(read_thread).transpose()
     }
 
     pub async fn set_message_state(&self, message: &Message, state: MessageState) -> Result<(), Error> {
@@ -104,26 +124,73 @@ impl Store {
     }
 }
 
+async fn crossed(connection: &mut AnyConnection, events: &[&EventId]) -> Result<Vec<Message>, Error> {
+    let mut messages = Vec::new();
+    for chunk in events.chunks(sql::ROWS_AT_ONCE) {
+        let list = sql::list(1, chunk.len());
+        let mut query = sql::query(format!("SELECT {MESSAGE} FROM messages WHERE event_id IN ({list})"));
+        for event in chunk {
+            query = query.bind(event.as_str());
+        }
+        for row in query.fetch_all(&mut *connection).await? {
+            messages.push(read_message(&row)?);
+        }
+    }
+    Ok(messages)
+}
+
+fn read_message(row: &AnyRow) -> Result<Message, Error> {
+    Ok(Message {
+        event_id: parse(row, 0)?,
+        room_id: parse(row, 1)?,
+        thread: read_root(row, 2)?,
+        connector: row.try_get(3)?,
+        remote_user: RemoteUserId::new(row.try_get::<String, _>(4)?),
+        remote_message: RemoteMessageId::new(row.try_get::<String, _>(5)?),
+        state: MessageState::parse(&row.try_get::<String, _>(6)?),
+    })
+}
+
+fn read_thread(row: &AnyRow) -> Result<ThreadState, Error> {
+    Ok(ThreadState {
+        room_id: parse(row, 0)?,
+        thread: read_root(row, 1)?,
+        connector: row.try_get(2)?,
+        subject: row.try_get(3)?,
+        root: RemoteMessageId::new(row.try_get::<String, _>(4)?),
+        last: RemoteMessageId::new(row.try_get::<String, _>(5)?),
+        previous: row.try_get::<Option<String>, _>(6)?.map(RemoteMessageId::new),
+        anew: false,
+    })
+}
+
+/// In the database no thread is an empty text: it is part of a key.
+fn read_root(row: &AnyRow, column: usize) -> Result<Option<OwnedEventId>, Error> {
+    if row.try_get::<String, _>(column)?.is_empty() { Ok(None) } else { parse(row, column).map(Some) }
+}
+
+fn root_text(thread: Option<&OwnedEventId>) -> &str {
+    thread.map_or("", |event| event.as_str())
+}
+
 impl Tx {
-    /// Puts beside each row how the network knows the conversation of its room.
+    /// See [`Store::crossed`].
+    pub async fn crossed(&mut self, event: &EventId) -> Result<Vec<Message>, Error> {
+        crossed(&mut self.connection, &[event]).await
+    }
+
+    /// Puts beside each row how the network knows the conversation of its room, outside Matrix threads.
     pub(super) async fn add_threads(&mut self, rows: &mut [Row]) -> Result<(), Error> {
         for rows in rows.chunks_mut(sql::ROWS_AT_ONCE) {
             let list = sql::list(1, rows.len());
-            let mut query = sql::query(format!(
-                "SELECT room_id, connector, subject, root, last FROM threads WHERE room_id IN ({list})"
-            ));
+            let mut query =
+                sql::query(format!("SELECT {THREAD} FROM threads WHERE thread = '' AND room_id IN ({list})"));
             for row in rows.iter() {
                 query = query.bind(row.room.as_ref().map(|room| room.as_str()));
             }
             let mut threads = HashMap::new();
             for found in query.fetch_all(&mut self.connection).await? {
-                let thread = ThreadState {
-                    room_id: parse(&found, 0)?,
-                    connector: found.try_get(1)?,
-                    subject: found.try_get(2)?,
-                    root: RemoteMessageId::new(found.try_get::<String, _>(3)?),
-                    last: RemoteMessageId::new(found.try_get::<String, _>(4)?),
-                };
+                let thread = read_thread(&found)?;
                 threads.insert((thread.room_id.clone(), thread.connector.clone()), thread);
             }
             for row in rows {
@@ -136,21 +203,23 @@ impl Tx {
 
     pub(super) async fn insert_messages(&mut self, messages: &[&Message]) -> Result<(), Error> {
         let at = now();
-        for chunk in messages.chunks(sql::ROWS_AT_ONCE) {
-            let values = sql::values(chunk.len(), 7);
+        for (n, chunk) in messages.chunks(sql::ROWS_AT_ONCE).enumerate() {
+            let values = sql::values(chunk.len(), 8);
             let mut query = sql::query(format!(
-                "INSERT INTO messages (event_id, connector, remote_user, remote_message, room_id, state, at)
+                "INSERT INTO messages (event_id, connector, remote_user, remote_message, room_id, thread, state, at)
                  VALUES {values} ON CONFLICT (event_id, connector, remote_user) DO NOTHING"
             ));
-            for message in chunk {
+            for (place, message) in chunk.iter().enumerate() {
                 query = query
                     .bind(message.event_id.as_str())
                     .bind(&message.connector)
                     .bind(message.remote_user.as_str())
                     .bind(message.remote_message.as_str())
                     .bind(message.room_id.as_str())
+                    .bind(root_text(message.thread.as_ref()))
                     .bind(message.state.as_str())
-                    .bind(at);
+                    // Several events may be one remote message: they keep their order.
+                    .bind(at + (n * sql::ROWS_AT_ONCE + place) as i64);
             }
             query.execute(&mut self.connection).await?;
         }
@@ -158,16 +227,27 @@ impl Tx {
     }
 
     pub(super) async fn upsert_threads(&mut self, threads: &[&ThreadState]) -> Result<(), Error> {
+        let (anew, going_on): (Vec<_>, Vec<_>) = threads.iter().copied().partition(|thread| thread.anew);
+        // A conversation that another recipient's row has begun already goes on as it is.
+        let replace = "previous = NULL, last = excluded.last, root = excluded.root, subject = excluded.subject
+                       WHERE threads.root <> excluded.root";
+        let follow = "previous = CASE WHEN threads.last = excluded.last THEN threads.previous ELSE threads.last END,
+                      last = excluded.last, subject = COALESCE(threads.subject, excluded.subject)";
+        self.put_threads(&anew, replace).await?;
+        self.put_threads(&going_on, follow).await
+    }
+
+    async fn put_threads(&mut self, threads: &[&ThreadState], change: &'static str) -> Result<(), Error> {
         for chunk in threads.chunks(sql::ROWS_AT_ONCE) {
-            let values = sql::values(chunk.len(), 5);
+            let values = sql::values(chunk.len(), 6);
             let mut query = sql::query(format!(
-                "INSERT INTO threads (room_id, connector, subject, root, last) VALUES {values}
-                 ON CONFLICT (room_id, connector) DO UPDATE SET last = excluded.last,
-                 subject = COALESCE(threads.subject, excluded.subject)"
+                "INSERT INTO threads (room_id, thread, connector, subject, root, last) VALUES {values}
+                 ON CONFLICT (room_id, connector, thread) DO UPDATE SET {change}"
             ));
             for thread in chunk {
                 query = query
                     .bind(thread.room_id.as_str())
+                    .bind(root_text(thread.thread.as_ref()))
                     .bind(&thread.connector)
                     .bind(&thread.subject)
                     .bind(thread.root.as_str())

@@ -2,7 +2,7 @@
 
 use super::{Error, Store, Tx, now};
 use crate::ids::RemoteUserId;
-use ruma::{OwnedUserId, UserId};
+use ruma::{OwnedUserId, RoomId, UserId};
 use sqlx::{Row as _, any::AnyRow};
 
 /// A ghost that the homeserver knows.
@@ -38,6 +38,19 @@ impl Store {
         .execute(&mut tx.connection)
         .await?;
         tx.commit().await
+    }
+
+    /// What a user is called in a room: the display name there, or that of a ghost.
+    pub async fn name_in(&self, room: &RoomId, user: &UserId) -> Result<Option<String>, Error> {
+        let row = sqlx::query(
+            "SELECT name FROM members WHERE room_id = $1 AND mxid = $2 AND name IS NOT NULL
+             UNION ALL SELECT name FROM ghosts WHERE mxid = $2 LIMIT 1",
+        )
+        .bind(room.as_str())
+        .bind(user.as_str())
+        .fetch_optional(self.readers())
+        .await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
     /// Whether the homeserver confirmed this member of staff after the given time.

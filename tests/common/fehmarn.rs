@@ -27,6 +27,8 @@ pub struct Setup {
     pub database: String,
     /// The domain of the addresses under which staff write.
     pub domain: String,
+    /// How long a message waits for more.
+    pub hold: &'static str,
     pub lmtp: bool,
     pub imap: bool,
     /// Lines below `permissions:`.
@@ -55,6 +57,7 @@ impl Setup {
             smtp_port: servers().mail_ports.smtp,
             database: "sqlite:fehmarn.db".into(),
             domain: slot.domain.clone(),
+            hold: "0s",
             lmtp: true,
             imap: false,
             permissions: vec!["'*': none".into(), format!("{:?}: write", servers().server_name)],
@@ -108,7 +111,7 @@ impl Setup {
              database: {:?}\n\
              permissions:\n  {}\n\
              connectors:\n  email:\n    domain: {domain}\n    from: \"{{localpart}}@{domain}\"\n    max_size: 25MB\n    \
-             smtp: {{ host: 127.0.0.1, port: {}, tls: none }}\n",
+             hold: {}\n    smtp: {{ host: 127.0.0.1, port: {}, tls: none }}\n",
             self.homeserver,
             servers.server_name,
             self.listen_port,
@@ -117,6 +120,7 @@ impl Setup {
             self.slot.bot(),
             self.database,
             self.permissions.join("\n  "),
+            self.hold,
             self.smtp_port,
             domain = self.domain,
         );

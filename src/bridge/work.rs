@@ -1,0 +1,219 @@
+//! What follows from what staff said: everything that one transaction adds and changes.
+
+use super::{
+    Bridge, Text,
+    delivery::writer_name,
+    draft::{Drafts, lane},
+    event::{Event, Kind},
+    reaction::Reactions,
+    router::encrypted_once,
+};
+use crate::{
+    matrix::{
+        content::{Content, Said},
+        written::{EncryptedFile, Setting, Written, written},
+    },
+    store::{Error, Membership, NewRow, Portal, Queue, Scope, Tx},
+};
+use ruma::{OwnedRoomId, RoomId, UserId};
+use std::collections::{BTreeSet, HashMap};
+
+/// What one transaction amounts to.
+#[derive(Default)]
+pub(super) struct Work {
+    pub drafts: Drafts,
+    pub inbox: Vec<NewRow>,
+    pub reactions: Reactions,
+}
+
+impl Work {
+    pub(super) async fn write(self, tx: &mut Tx) -> Result<(), Error> {
+        self.drafts.write(tx).await?;
+        self.reactions.write(tx).await?;
+        tx.enqueue(Queue::Inbox, self.inbox).await
+    }
+}
+
+/// Where something was said.
+pub(super) struct Scene<'a> {
+    pub portal: &'a Portal,
+    /// Only this ghost still has to be told.
+    pub only: Option<&'a UserId>,
+    /// The ghost that speaks for Fehmarn.
+    pub speaker: &'a UserId,
+}
+
+/// What of the outbox an event may change.
+fn scope_of(kind: &Kind, is_held: bool) -> Option<Scope> {
+    match kind {
+        Kind::Said(said) if said.relation.replaces.is_some() => Some(Scope::All),
+        Kind::Reaction(_) | Kind::Redaction(_) => Some(Scope::All),
+        Kind::Said(_) | Kind::Member { .. } => is_held.then_some(Scope::Held),
+        _ => None,
+    }
+}
+
+impl Bridge {
+    /// Reads what the events may change: at most a few statements for all of them, and none for the outbox where
+    /// nothing is held.
+    pub(super) async fn begin_work(
+        &self,
+        tx: &mut Tx,
+        events: &[&Event<'_>],
+        portals: &HashMap<OwnedRoomId, Portal>,
+    ) -> Result<Work, Error> {
+        let mut work = Work::default();
+        let is_held = self.connectors.values().any(|port| !port.capabilities().hold.is_zero());
+        let mut scopes: [BTreeSet<&RoomId>; 2] = Default::default();
+        let mut rooms: BTreeSet<&RoomId> = BTreeSet::new();
+        for event in events.iter().filter(|event| portals.contains_key(&event.room)) {
+            match scope_of(&event.kind, is_held) {
+                Some(Scope::All) => scopes[1].insert(&event.room),
+                Some(Scope::Held) => scopes[0].insert(&event.room),
+                None => false,
+            };
+            if event.kind.is_said() {
+                rooms.insert(&event.room);
+            }
+        }
+        let [held, all] = scopes;
+        for (scope, rooms) in [(Scope::All, &all), (Scope::Held, &(&held - &all))] {
+            self.take_in(tx, &mut work, scope, rooms, portals).await?;
+        }
+        if !rooms.is_empty() {
+            let rooms: Vec<&RoomId> = rooms.into_iter().collect();
+            work.reactions = Reactions::new(tx.reactions(&rooms).await?);
+        }
+        Ok(work)
+    }
+
+    /// Reads the deliveries that wait for the people of these rooms, and for those who get copies.
+    async fn take_in(
+        &self,
+        tx: &mut Tx,
+        work: &mut Work,
+        scope: Scope,
+        rooms: &BTreeSet<&RoomId>,
+        portals: &HashMap<OwnedRoomId, Portal>,
+    ) -> Result<(), Error> {
+        let mut lanes: BTreeSet<String> = BTreeSet::new();
+        for room in rooms {
+            let ghosts = portals.get(*room).into_iter().flat_map(|portal| self.ghosts_in(portal));
+            let joined = ghosts.filter(|(_, membership)| *membership == Membership::Join);
+            let people = joined.filter_map(|(ghost, _)| self.remote_of(ghost));
+            lanes.extend(people.map(|(connector, to)| lane(connector, room, &to)));
+        }
+        if lanes.is_empty() {
+            return Ok(());
+        }
+        let read: Vec<String> = lanes.iter().cloned().collect();
+        work.drafts.take_in(tx.waiting(&read, scope).await?);
+        let copies = work.drafts.iter().flat_map(|draft| {
+            let outgoing = &draft.outgoing;
+            outgoing.delivery.copies.iter().map(|to| lane(&draft.connector, &outgoing.room, to))
+        });
+        let is_read = |lane: &String| lanes.contains(lane) || work.drafts.iter().any(|draft| draft.lane == *lane);
+        let more: BTreeSet<String> = copies.filter(|lane| !is_read(lane)).collect();
+        if !more.is_empty() {
+            let more: Vec<String> = more.into_iter().collect();
+            work.drafts.take_in(tx.waiting(&more, scope).await?);
+        }
+        Ok(())
+    }
+
+    /// What follows for the remote side from something that was said.
+    pub(super) async fn cross(
+        &self,
+        tx: &mut Tx,
+        event: &Event<'_>,
+        scene: &Scene<'_>,
+        work: &mut Work,
+    ) -> Result<(), Error> {
+        let may_write = self.permissions.may_write(&event.sender, &self.ghosts.server);
+        match &event.kind {
+            Kind::Encrypted => {
+                let once = encrypted_once(&event.room);
+                let text = Text::EncryptedRoom;
+                work.inbox.extend(self.notice_once(tx, once, &event.room, scene.speaker, None, &text).await?);
+                Ok(())
+            }
+            // Who may take something back is for the homeserver to decide.
+            Kind::Redaction(target) => self.redact(tx, event, scene, target, work).await,
+            Kind::Said(_) if !may_write => {
+                let once = format!("not allowed {} {}", event.room, event.sender);
+                let text = Text::NotAllowedToWrite;
+                work.inbox.extend(self.notice_once(tx, once, &event.room, scene.speaker, None, &text).await?);
+                Ok(())
+            }
+            Kind::Said(said) => self.said(tx, event, scene, said, work).await,
+            Kind::Reaction(annotation) if may_write => self.react(tx, event, scene, annotation, work).await,
+            Kind::Untold(what) if may_write => {
+                let once = format!("cannot cross {} {what:?}", event.room);
+                self.tell_once(tx, once, event, scene, &Text::CannotCross(*what), work).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn said(
+        &self,
+        tx: &mut Tx,
+        event: &Event<'_>,
+        scene: &Scene<'_>,
+        said: &Said,
+        work: &mut Work,
+    ) -> Result<(), Error> {
+        match self.written(&said.content, writer_name(event, scene.portal), event.at) {
+            Ok(None) => Ok(()),
+            Ok(Some(written)) => match &said.relation.replaces {
+                Some(target) => self.edit(tx, event, scene, target, &written, work).await,
+                None => self.deliver(tx, event, scene, &written, &said.relation, work).await,
+            },
+            Err(EncryptedFile(name)) => {
+                let once = format!("encrypted file {}", event.id);
+                self.tell_once(tx, once, event, scene, &Text::FileEncrypted { name: &name }, work).await
+            }
+        }
+    }
+
+    /// What was said, as it can cross.
+    pub(super) fn written(&self, content: &Content, writer: &str, at: i64) -> Result<Option<Written>, EncryptedFile> {
+        let voice = || self.language.say(&Text::VoiceMessage);
+        let name_of = |user: &UserId| self.plain_name(user);
+        written(content, &Setting { writer, at, voice: &voice, name_of: &name_of })
+    }
+
+    /// Tells the writer, once for each source, at this message.
+    pub(super) async fn tell_once(
+        &self,
+        tx: &mut Tx,
+        once: String,
+        event: &Event<'_>,
+        scene: &Scene<'_>,
+        text: &Text<'_>,
+        work: &mut Work,
+    ) -> Result<(), Error> {
+        let notice = self.notice_once(tx, once, &event.room, scene.speaker, Some(&event.id), text).await?;
+        work.inbox.extend(notice);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(json: &str, is_held: bool) -> Option<Scope> {
+        scope_of(&Event::parse(json, |_| false).unwrap().unwrap().kind, is_held)
+    }
+
+    #[test]
+    fn without_a_hold_a_message_looks_for_nothing() {
+        let message = r#"{"type":"m.room.message","event_id":"$e","room_id":"!r:x","sender":"@a:x",
+            "content":{"msgtype":"m.text","body":"x"}}"#;
+        assert_eq!((scope(message, false), scope(message, true)), (None, Some(Scope::Held)));
+        let redaction = r#"{"type":"m.room.redaction","event_id":"$e","room_id":"!r:x","sender":"@a:x",
+            "redacts":"$o","content":{}}"#;
+        assert_eq!(scope(redaction, false), Some(Scope::All));
+    }
+}
