@@ -6,11 +6,14 @@
 mod application_service;
 mod command_line;
 mod common;
+mod content;
 mod crossing;
 mod faults;
 mod golden;
+mod hold;
 mod imap;
 mod kill;
 mod layers;
 mod postgres;
 mod store;
+mod threads;

@@ -6,6 +6,7 @@
 //! | `slot` | an application service for each test that runs at the same time |
 //! | `fehmarn`, `process` | the program itself, started as an admin would; its signals and logs |
 //! | `staff` | somebody who writes in Matrix; `events`: what they read there |
+//! | `relations` | what they do with messages that are there: edits, reactions, threads |
 //! | `outside` | somebody who has e-mail; `letter`: what they write, `mail`: what they get |
 //! | `conversation` | both, who have begun to write to each other |
 //! | `lmtp` | a mail server that hands over mail |
@@ -25,6 +26,7 @@ pub mod mail;
 pub mod outside;
 pub mod process;
 pub mod recorder;
+mod relations;
 pub mod servers;
 pub mod slot;
 pub mod staff;
