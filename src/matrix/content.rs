@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 
 /// Something that was said, and what it belongs to.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Said {
     pub content: Content,
     pub relation: Relation,
@@ -16,12 +16,6 @@ pub enum Content {
     Message(Message),
     Sticker(Message),
     Poll(Poll),
-}
-
-impl Default for Content {
-    fn default() -> Self {
-        Self::Message(Message::default())
-    }
 }
 
 /// The content of `m.room.message` and `m.sticker` (Client-Server API 1.11, section 11.2.1).
