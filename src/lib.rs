@@ -35,7 +35,7 @@ pub mod message;
 pub mod store;
 pub mod yaml;
 
-use bridge::{Bridge, GhostIds, KnownGhosts, Users};
+use bridge::{Bridge, GhostIds, KnownGhosts, Reconcile, Users};
 use config::Config;
 use connector::Inbox;
 use http::{Readiness, Site};
@@ -99,6 +99,7 @@ impl Fehmarn {
             give_up: config.give_up,
             users: Users::default(),
             known_ghosts: KnownGhosts::default(),
+            reconcile: Reconcile::default(),
         };
         Ok(Self { config, registration, bridge: Arc::new(bridge) })
     }
@@ -156,7 +157,7 @@ async fn greet_and_work(bridge: Arc<Bridge>, id: String, stop: CancellationToken
             return Ok(());
         }
     }
-    bridge.work(stop).await;
+    bridge.work(id, stop).await;
     Ok(())
 }
 
@@ -170,9 +171,16 @@ async fn greet(bridge: &Bridge, id: &str) -> Result<(), matrix::Error> {
 
 async fn keep_house(store: Store, stop: CancellationToken) -> Result<(), Error> {
     while stop.run_until_cancelled(sleep(HOUSEKEEPING_EVERY)).await.is_some() {
-        if let Err(error) = store.forget_seen(store::now() - SEEN_FOR.as_millis() as i64).await {
+        if let Err(error) = forget_old_events(&store).await {
             tracing::warn!(%error, "cannot forget old events");
         }
     }
     Ok(())
+}
+
+/// Never what may be read back again: it would be new once more.
+async fn forget_old_events(store: &Store) -> Result<u64, store::Error> {
+    let old = store::now() - SEEN_FOR.as_millis() as i64;
+    let read_back = store.oldest_reading().await?.unwrap_or(old);
+    store.forget_seen(old.min(read_back)).await
 }

@@ -12,4 +12,5 @@ mod imap;
 mod kill;
 mod layers;
 mod postgres;
+mod reconcile;
 mod store;

@@ -81,7 +81,11 @@ impl Bridge {
                 tx.commit().await?;
                 Err(Failure::transient(Reason::Refused, error))
             }
-            result => Ok(result?),
+            result => {
+                let event = result?;
+                self.reconcile.echoes.expect(&event);
+                Ok(event)
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The few kinds of event that matter here, read from what the homeserver pushes.
 
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId, events::room::message::RoomMessageEventContent};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, UserId, events::room::message::RoomMessageEventContent};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -83,10 +83,13 @@ struct HasMsgtype {
 impl<'a> Event<'a> {
     /// `Ok(None)` for events that do not matter here, and for those of a sender who is passed over: half of what the
     /// homeserver pushes is the echo of our own ghosts, and must not cost more than this.
-    pub(super) fn parse(json: &'a str, pass_over: impl Fn(&UserId) -> bool) -> Result<Option<Self>, serde_json::Error> {
+    pub(super) fn parse(
+        json: &'a str,
+        pass_over: impl Fn(&UserId, &EventId) -> bool,
+    ) -> Result<Option<Self>, serde_json::Error> {
         let Envelope { kind, event_id, room_id, sender, origin_server_ts, state_key, content } =
             serde_json::from_str(json)?;
-        if pass_over(&sender) {
+        if pass_over(&sender, &event_id) {
             return Ok(None);
         }
         let content = content.get();
@@ -121,7 +124,7 @@ mod tests {
     use super::*;
 
     fn parse(json: &str) -> Result<Option<Event<'_>>, serde_json::Error> {
-        Event::parse(json, |_| false)
+        Event::parse(json, |_, _| false)
     }
 
     fn event(kind: &str, state_key: &str, content: &str) -> String {

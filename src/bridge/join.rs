@@ -12,12 +12,12 @@ use super::{
 use crate::{
     failure::{Failure, Reason},
     ids::SourceId,
-    matrix::{self, RoomState},
+    matrix::{self, Backlog, RoomState},
     store::{Member, Membership, NewRow, Portal, Queue, Tx, now},
 };
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Instant};
 
 /// The payload of an inbox row of the kind `join`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,6 +89,8 @@ impl Bridge {
             result => result?,
         }
         let state = intent.room_state(&join.room).await?;
+        let parked_after = self.read_back_for_the_others(join).await?;
+        let (began, asked_at) = (Instant::now(), now());
         let backlog = intent.events_since(&join.room, join.invitation.as_str()).await?;
 
         let mut tx = self.store.begin().await?;
@@ -98,8 +100,11 @@ impl Bridge {
             // An earlier attempt came this far, or the ghost was sent away meanwhile.
             return Ok(());
         }
+        let alone = self.ghosts_in(&portal).all(|(ghost, _)| *ghost == *join.ghost);
         let portal = self.take_over(&mut tx, join, portal, state).await?;
-        let parked = tx.parked(&join.room, join.parked_after).await?;
+        let parked_after = parked_after.filter(|_| backlog.is_complete).unwrap_or(join.parked_after);
+        let parked = tx.parked(&join.room, parked_after).await?;
+        let Backlog { events: backlog, is_complete, read_to } = backlog;
         let read_back: HashSet<String> =
             backlog.iter().filter_map(|raw| raw.get_field("event_id").ok().flatten()).collect();
         let later =
@@ -107,7 +112,26 @@ impl Bridge {
         let events: Vec<&str> = backlog.iter().map(|raw| raw.json().get()).chain(later).collect();
         self.catch_up(&mut tx, join, &portal, &events).await?;
         self.unpark_if_nobody_waits(&mut tx, &join.room, &portal).await?;
-        Ok(tx.commit().await?)
+        if alone || is_complete {
+            tx.begin_reading(&join.room, &read_to, asked_at).await?;
+        }
+        tx.commit().await?;
+        if is_complete {
+            self.reconcile.doubt.note_read(&join.room, began);
+        }
+        Ok(())
+    }
+
+    /// What was forgotten for other ghosts of the room is older than this one's invitation: they get it, and this one
+    /// does not. Returns the place after which is parked what came later; `None` if there are no others.
+    async fn read_back_for_the_others(&self, join: &Join) -> Result<Option<i64>, Failure> {
+        let room = std::slice::from_ref(&join.room);
+        let joined = self.store.unread(room).await?.into_iter().flat_map(|portal| portal.joined);
+        if joined.filter(|user| self.ghosts.is_ghost(user) && *user != join.ghost).count() == 0 {
+            return Ok(None);
+        }
+        self.read_back(room, true).await?;
+        Ok(Some(self.store.begin().await?.last_parked(&join.room).await?))
     }
 
     /// The invitation was taken back before the ghost came.
@@ -144,14 +168,20 @@ impl Bridge {
         Ok(portal)
     }
 
-    /// Queues, for this ghost alone, what was said since its invitation.
+    /// Queues what was said since the invitation: for this ghost, and what nobody else has got yet for all.
     async fn catch_up(&self, tx: &mut Tx, join: &Join, portal: &Portal, events: &[&str]) -> Result<(), Failure> {
-        let events: Vec<Event<'_>> =
-            events.iter().filter_map(|json| Event::parse(json, |sender| self.is_ours(sender)).ok().flatten()).collect();
+        let events: Vec<Event<'_>> = events
+            .iter()
+            .filter_map(|json| Event::parse(json, |sender, _| self.is_ours(sender)).ok().flatten())
+            .collect();
+        let said = events.iter().filter(|event| matches!(event.kind, Kind::Message(_)));
+        let new = tx.first_seen(&said.map(|event| event.id.to_string()).collect::<Vec<_>>()).await?;
         let mut rows = Vec::new();
         let mut notices = Vec::new();
         for event in &events {
-            match self.crossing(event, portal, Some(&join.ghost)) {
+            // What comes here first is for the other ghosts as well.
+            let only = (!new.contains(event.id.as_str())).then_some(&*join.ghost);
+            match self.crossing(event, portal, only) {
                 Crossing::Rows(more) => rows.extend(more),
                 Crossing::Refused(once, text) => {
                     notices.extend(self.notice_once(tx, once, &join.room, &join.ghost, &text).await?);
@@ -163,8 +193,6 @@ impl Bridge {
             let once = encrypted_once(&join.room);
             notices.extend(self.notice_once(tx, once, &join.room, &join.ghost, &Text::EncryptedRoom).await?);
         }
-        let said = events.iter().filter(|event| matches!(event.kind, Kind::Message(_)));
-        tx.first_seen(&said.map(|event| event.id.to_string()).collect::<Vec<_>>()).await?;
         tx.enqueue(Queue::Outbox, rows).await?;
         Ok(tx.enqueue(Queue::Inbox, notices).await?)
     }

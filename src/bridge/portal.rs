@@ -4,9 +4,10 @@ use super::Bridge;
 use crate::{
     failure::Failure,
     message::Arrival,
-    store::{Member, Membership},
+    store::{Member, Membership, now},
 };
 use ruma::{OwnedRoomId, RoomId, UserId};
+use std::time::Instant;
 
 impl Bridge {
     /// First hit wins: the thread that it answers, the pair's direct room, a room of just these two, a new direct
@@ -40,6 +41,7 @@ impl Bridge {
 
     async fn new_direct_room(&self, staff: &UserId, ghost: &UserId, again: bool) -> Result<OwnedRoomId, Failure> {
         let intent = self.homeserver.intent(ghost);
+        let began = Instant::now();
         let made = if again { intent.direct_room_made_for(staff).await? } else { None };
         let room = match made {
             Some(room) => room,
@@ -47,6 +49,8 @@ impl Bridge {
         };
         let mut tx = self.store.begin().await?;
         tx.open_portal(&room).await?;
+        // Everything in it is for us.
+        tx.begin_reading(&room, "", now()).await?;
         tx.set_direct(&room, staff, ghost).await?;
         tx.set_member(&room, ghost, &Member { membership: Membership::Join, name: None }).await?;
         // Should they have accepted already, then their name is known and stays.
@@ -54,6 +58,7 @@ impl Bridge {
             tx.set_member(&room, staff, &Member { membership: Membership::Invite, name: None }).await?;
         }
         tx.commit().await?;
+        self.reconcile.doubt.note_read(&room, began);
         Ok(room)
     }
 

@@ -14,6 +14,7 @@ mod queue;
 mod rooms;
 mod sql;
 mod tx;
+mod watermarks;
 
 pub use cursors::Cursor;
 pub use messages::{Message, MessageState, ThreadState};
@@ -23,6 +24,7 @@ pub use queue::{Counts, Finished, Listed, NewRow, Outcome, Queue, Row};
 pub use rooms::{Member, Membership, Places, Portal};
 use tx::Durability;
 pub use tx::Tx;
+pub use watermarks::{Unread, Watermark};
 
 use crate::{
     failure::{Failure, Reason},

@@ -10,7 +10,7 @@
 //! | `conversation` | both, who have begun to write to each other |
 //! | `lmtp` | a mail server that hands over mail |
 //! | `homeserver` | requests of a homeserver, made by hand |
-//! | `recorder` | what was pushed, and when |
+//! | `own_synapse` | a Synapse for one test alone |
 //! | `gate` | a connection that can be cut |
 //! | `wait` | waiting for a condition |
 
@@ -23,8 +23,8 @@ pub mod letter;
 pub mod lmtp;
 pub mod mail;
 pub mod outside;
+pub mod own_synapse;
 pub mod process;
-pub mod recorder;
 pub mod servers;
 pub mod slot;
 pub mod staff;
