@@ -3,7 +3,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`http`] | what the homeserver pushes and asks |
-//! | [`bridge`] | routing, the two queues' workers, portals, ghosts, notices |
+//! | [`bridge`] | routing, the two queues' workers, portals, ghosts, notices, reading back |
 //! | [`matrix`] | requests to the homeserver, Matrix's forms of a message |
 //! | [`store`] | the only SQL |
 //! | [`connector`] | the port: what a network must offer; [`connectors`]: the networks |

@@ -12,5 +12,6 @@ mod imap;
 mod kill;
 mod layers;
 mod postgres;
+mod read_back;
 mod reconcile;
 mod store;

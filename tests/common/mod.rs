@@ -9,7 +9,7 @@
 //! | `outside` | somebody who has e-mail; `letter`: what they write, `mail`: what they get |
 //! | `conversation` | both, who have begun to write to each other |
 //! | `lmtp` | a mail server that hands over mail |
-//! | `homeserver` | requests of a homeserver, made by hand |
+//! | `homeserver` | requests of a homeserver, made by hand; `forgetful`: one that answers as it is told |
 //! | `own_synapse` | a Synapse for one test alone |
 //! | `gate` | a connection that can be cut |
 //! | `wait` | waiting for a condition |
@@ -17,6 +17,7 @@
 pub mod conversation;
 pub mod events;
 pub mod fehmarn;
+pub mod forgetful;
 pub mod gate;
 pub mod homeserver;
 pub mod letter;

@@ -63,6 +63,8 @@ impl Bridge {
                     } else if self.reconcile.echoes.are_missing() {
                         doubt.begin("what our own users have sent does not come back");
                     }
+                    // The answer may come at once, again and again.
+                    sleep(MOMENT).await;
                 }
             }
         }
