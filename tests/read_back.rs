@@ -4,7 +4,7 @@ use crate::common::{
     Fehmarn, Setup,
     forgetful::Forgetful,
     homeserver::{Homeserver, message, user},
-    until,
+    lmtp, until,
     wait::unique,
 };
 use reqwest::StatusCode;
@@ -159,4 +159,19 @@ async fn a_forgotten_message_is_found_without_any_push_and_while_all_is_well_a_m
     }
     assert_eq!(scene.outbox(BOB).await.len(), 21);
     assert_eq!(scene.homeserver.readings(), readings);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_what_our_own_users_send_is_not_pushed_portals_are_read_back() {
+    let mut scene = Scene::new().await;
+    let room = scene.portal(&[BOB]).await;
+    scene.fehmarn.wait_for_log("were read back").await;
+    scene.forget(&room, "vergessen");
+    let slot = scene.fehmarn.slot();
+    let (port, to) = (slot.lmtp_port, format!("anna@{}", slot.domain));
+    let mail = format!("From: {EVE}\r\nTo: {to}\r\nMessage-ID: <1@example.org>\r\nSubject: x\r\n\r\nHallo\r\n");
+    let answer = lmtp::hand_over(port, EVE, &to, mail.as_bytes()).await.unwrap();
+    assert!(answer.starts_with("250"), "{answer}");
+    scene.fehmarn.wait_for_log("what our own users have sent does not come back").await;
+    until("the forgotten message", async || (scene.outbox(BOB).await == ["vergessen"]).then_some(())).await;
 }

@@ -1,6 +1,6 @@
 //! A homeserver that pushes nothing by itself and answers as it is told: what no real one can be brought to do.
 
-use super::servers;
+use super::{servers, wait::unique};
 use axum::{
     Json, Router,
     extract::{Request, State},
@@ -93,6 +93,8 @@ async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Respon
             Json(json!({ "room_id": room })).into_response()
         }
         ["v3", "rooms", room, "messages"] => homeserver.0.lock().unwrap().page(room, &query),
+        ["v3", "createRoom"] => Json(json!({ "room_id": format!("!{}:x", unique("made")) })).into_response(),
+        ["v3", "rooms", _, "send", ..] => Json(json!({ "event_id": format!("${}", unique("sent")) })).into_response(),
         ["v3", "register"] => Json(json!({ "user_id": format!("@x:{}", servers().server_name) })).into_response(),
         _ => Json(json!({})).into_response(),
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// An echo is there in well under a second, if the homeserver is not very busy.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// A sample is enough: whatever loses one loses more.
 const AWAITED: usize = 256;
 const EARLY: usize = 1024;

@@ -30,6 +30,9 @@ pub(in crate::bridge) async fn run(bridge: Arc<Bridge>, id: String, stop: Cancel
 async fn beat(bridge: &Bridge) {
     loop {
         bridge.reconcile.doubt.beat();
+        if bridge.reconcile.echoes.are_missing() {
+            bridge.reconcile.doubt.begin("what our own users have sent does not come back");
+        }
         sleep(BEAT).await;
     }
 }
@@ -60,8 +63,6 @@ impl Bridge {
                 well = self.is_well(id, QUESTION) => {
                     if !well {
                         doubt.begin("the homeserver went away, or believes that we did");
-                    } else if self.reconcile.echoes.are_missing() {
-                        doubt.begin("what our own users have sent does not come back");
                     }
                     // The answer may come at once, again and again.
                     sleep(MOMENT).await;
