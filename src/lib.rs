@@ -3,7 +3,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`http`] | what the homeserver pushes and asks |
-//! | [`bridge`] | routing, the two queues' workers, portals, ghosts, notices |
+//! | [`bridge`] | routing, the two queues' workers, portals, ghosts, notices, reading back |
 //! | [`matrix`] | requests to the homeserver, Matrix's forms of a message |
 //! | [`store`] | the only SQL |
 //! | [`connector`] | the port: what a network must offer; [`connectors`]: the networks |
@@ -37,7 +37,7 @@ pub mod message;
 pub mod store;
 pub mod yaml;
 
-use bridge::{Bridge, GhostIds, KnownGhosts, Users};
+use bridge::{Bridge, GhostIds, KnownGhosts, Reconcile, Users};
 use config::Config;
 use connector::Inbox;
 use http::{Readiness, Site};
@@ -103,6 +103,7 @@ impl Fehmarn {
             give_up: config.give_up,
             users: Users::default(),
             known_ghosts: KnownGhosts::default(),
+            reconcile: Reconcile::default(),
         };
         Ok(Self { config, registration, bridge: Arc::new(bridge) })
     }
@@ -160,7 +161,7 @@ async fn greet_and_work(bridge: Arc<Bridge>, id: String, stop: CancellationToken
             return Ok(());
         }
     }
-    bridge.work(stop).await;
+    bridge.work(id, stop).await;
     Ok(())
 }
 
@@ -174,7 +175,7 @@ async fn greet(bridge: &Bridge, id: &str) -> Result<(), matrix::Error> {
 
 async fn keep_house(store: Store, stop: CancellationToken) -> Result<(), Error> {
     while stop.run_until_cancelled(sleep(HOUSEKEEPING_EVERY)).await.is_some() {
-        if let Err(error) = store.forget_seen(store::now() - SEEN_FOR.as_millis() as i64).await {
+        if let Err(error) = forget_old_events(&store).await {
             tracing::warn!(%error, "cannot forget old events");
         }
         if let Err(error) = store.forget_reactions(store::now() - REACTIONS_FOR.as_millis() as i64).await {
@@ -182,4 +183,11 @@ async fn keep_house(store: Store, stop: CancellationToken) -> Result<(), Error> 
         }
     }
     Ok(())
+}
+
+/// Never what may be read back again: it would be new once more.
+async fn forget_old_events(store: &Store) -> Result<u64, store::Error> {
+    let old = store::now() - SEEN_FOR.as_millis() as i64;
+    let read_back = store.oldest_reading().await?.unwrap_or(old);
+    store.forget_seen(old.min(read_back)).await
 }

@@ -17,6 +17,8 @@ mod kill;
 mod layers;
 mod mail_out;
 mod postgres;
+mod read_back;
+mod reconcile;
 mod senders;
 mod smtp;
 mod store;

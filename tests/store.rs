@@ -5,7 +5,7 @@ use fehmarn::{
     message::RawArrival,
     store::{
         Counts, Cursor, Finished, Ghost, Member, Membership, Message, MessageState, NewRow, Outcome, Pending, Places,
-        Progress, Queue, Row, Scope, Store, ThreadState, now,
+        Progress, Queue, Row, Scope, Store, ThreadState, Unread, Watermark, now,
     },
 };
 use ruma::{event_id, room_id, user_id};
@@ -46,6 +46,8 @@ suite! {
     a_crash_leaves_rows_that_can_be_released
     done_rows_leave_the_mapping_behind
     portals_know_who_is_in_them
+    a_watermark_never_goes_back
+    the_sweep_goes_from_the_longest_unread_on
     arrivals_find_the_room_of_their_thread_and_of_the_pair
     a_ghost_keeps_its_newest_name
     what_waits_can_change_and_go_until_it_is_claimed
@@ -327,6 +329,61 @@ mod cases {
         );
         tx.unpark_room(room).await.unwrap();
         assert!(tx.parked(room, 0).await.unwrap().is_empty());
+    }
+
+    pub async fn a_watermark_never_goes_back(store: Store, _: &str) {
+        let (room, anna) = (room_id!("!r:x"), user_id!("@anna:x"));
+        let rooms = [room.to_owned(), room_id!("!other:x").to_owned()];
+        let mark = async |read_to: Option<&str>, read_at| {
+            let read_to = read_to.map(str::to_owned);
+            let mut tx = store.begin().await.unwrap();
+            tx.set_watermarks(&[Watermark { room: room.to_owned(), read_to, read_at, active: false }]).await.unwrap();
+            tx.commit().await.unwrap();
+            store.unread(&rooms).await.unwrap()
+        };
+        assert!(mark(Some("s1"), 10).await.is_empty(), "it is no portal");
+        let mut tx = store.begin().await.unwrap();
+        tx.open_portal(room).await.unwrap();
+        tx.set_member(room, anna, &joined("Anna")).await.unwrap();
+        let invited = Member { membership: Membership::Invite, name: None };
+        tx.set_member(room, user_id!("@bob:x"), &invited).await.unwrap();
+        tx.commit().await.unwrap();
+        let unread = |read_to: Option<&str>| {
+            let read_to = read_to.map(str::to_owned);
+            vec![Unread { room: room.to_owned(), read_to, joined: vec![anna.to_owned()] }]
+        };
+        assert_eq!(store.unread(&rooms).await.unwrap(), unread(None));
+        assert_eq!(store.oldest_reading().await.unwrap(), None);
+        assert_eq!(mark(Some("s5"), 50).await, unread(Some("s5")));
+        assert_eq!(mark(Some("s4"), 40).await, unread(Some("s5")));
+        assert_eq!(mark(None, 60).await, unread(Some("s5")));
+        assert_eq!(store.oldest_reading().await.unwrap(), Some(60));
+        let mut tx = store.begin().await.unwrap();
+        tx.begin_reading(room, "", 55).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.unread(&rooms).await.unwrap(), unread(Some("")), "whoever comes first begins anew");
+    }
+
+    pub async fn the_sweep_goes_from_the_longest_unread_on(store: Store, _: &str) {
+        let rooms = ["!a:x", "!b:x", "!c:x"].map(|room| ruma::OwnedRoomId::try_from(room).unwrap());
+        let [a, b, c] = rooms.clone();
+        let mut tx = store.begin().await.unwrap();
+        for room in &rooms {
+            tx.open_portal(room).await.unwrap();
+        }
+        let mark = |room: &ruma::RoomId, read_at, active| Watermark {
+            room: room.to_owned(),
+            read_to: Some("s".into()),
+            read_at,
+            active,
+        };
+        tx.set_watermarks(&[mark(&a, 30, true), mark(&b, 10, false), mark(&c, 20, true)]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.active_portals(20, 10).await.unwrap(), [a.clone(), c.clone()]);
+        assert_eq!(store.active_portals(20, 1).await.unwrap(), std::slice::from_ref(&a));
+        assert_eq!(store.active_portals(21, 10).await.unwrap(), std::slice::from_ref(&a));
+        assert_eq!(store.longest_unread(30, 0, 10).await.unwrap(), [b, c.clone()]);
+        assert_eq!(store.longest_unread(31, 1, 10).await.unwrap(), [c, a]);
     }
 
     pub async fn arrivals_find_the_room_of_their_thread_and_of_the_pair(store: Store, _: &str) {

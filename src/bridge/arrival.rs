@@ -124,6 +124,7 @@ impl Posting<'_> {
         let intent = self.bridge.homeserver.intent(self.ghost);
         match intent.send_incoming(&self.place.room, &txn, &content).await {
             Ok(event) => {
+                self.bridge.reconcile.echoes.expect(&event);
                 self.events.push(event);
                 Ok(())
             }

@@ -1,7 +1,7 @@
 //! The few kinds of event that matter here, read from what the homeserver pushes.
 
 use crate::matrix::content::{self, Annotation, Said};
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -113,10 +113,13 @@ struct BeaconContent {
 impl<'a> Event<'a> {
     /// `Ok(None)` for events that do not matter here, and for those of a sender who is passed over: half of what the
     /// homeserver pushes is the echo of our own ghosts, and must not cost more than this.
-    pub(super) fn parse(json: &'a str, pass_over: impl Fn(&UserId) -> bool) -> Result<Option<Self>, serde_json::Error> {
+    pub(super) fn parse(
+        json: &'a str,
+        pass_over: impl Fn(&UserId, &EventId) -> bool,
+    ) -> Result<Option<Self>, serde_json::Error> {
         let Envelope { kind, event_id, room_id, sender, origin_server_ts, state_key, redacts, content } =
             serde_json::from_str(json)?;
-        if pass_over(&sender) {
+        if pass_over(&sender, &event_id) {
             return Ok(None);
         }
         let content = content.get();
@@ -167,7 +170,7 @@ mod tests {
     use super::*;
 
     fn parse(json: &str) -> Result<Option<Event<'_>>, serde_json::Error> {
-        Event::parse(json, |_| false)
+        Event::parse(json, |_, _| false)
     }
 
     fn event(kind: &str, state_key: &str, content: &str) -> String {

@@ -13,12 +13,15 @@ use super::{
 use crate::{
     failure::{Failure, Reason},
     ids::SourceId,
-    matrix::{self, RoomState},
+    matrix::{self, Backlog, RoomState},
     store::{Member, Membership, NewRow, Portal, Tx, now},
 };
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Instant,
+};
 
 /// The payload of an inbox row of the kind `join`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,6 +93,8 @@ impl Bridge {
             result => result?,
         }
         let state = intent.room_state(&join.room).await?;
+        let parked_after = self.read_back_for_the_others(join).await?;
+        let (began, asked_at) = (Instant::now(), now());
         let backlog = intent.events_since(&join.room, join.invitation.as_str()).await?;
 
         let mut tx = self.store.begin().await?;
@@ -99,8 +104,11 @@ impl Bridge {
             // An earlier attempt came this far, or the ghost was sent away meanwhile.
             return Ok(());
         }
+        let alone = self.ghosts_in(&portal).all(|(ghost, _)| *ghost == *join.ghost);
         let portal = self.take_over(&mut tx, join, portal, state).await?;
-        let parked = tx.parked(&join.room, join.parked_after).await?;
+        let parked_after = parked_after.filter(|_| backlog.is_complete).unwrap_or(join.parked_after);
+        let parked = tx.parked(&join.room, parked_after).await?;
+        let Backlog { events: backlog, is_complete, read_to } = backlog;
         let read_back: HashSet<String> =
             backlog.iter().filter_map(|raw| raw.get_field("event_id").ok().flatten()).collect();
         let later =
@@ -108,7 +116,26 @@ impl Bridge {
         let events: Vec<&str> = backlog.iter().map(|raw| raw.json().get()).chain(later).collect();
         self.catch_up(&mut tx, join, &portal, &events).await?;
         self.unpark_if_nobody_waits(&mut tx, &join.room, &portal).await?;
-        Ok(tx.commit().await?)
+        if alone || is_complete {
+            tx.begin_reading(&join.room, &read_to, asked_at).await?;
+        }
+        tx.commit().await?;
+        if is_complete {
+            self.reconcile.doubt.note_read(&join.room, began);
+        }
+        Ok(())
+    }
+
+    /// What was forgotten for other ghosts of the room is older than this one's invitation: they get it, and this one
+    /// does not. Returns the place after which is parked what came later; `None` if there are no others.
+    async fn read_back_for_the_others(&self, join: &Join) -> Result<Option<i64>, Failure> {
+        let room = std::slice::from_ref(&join.room);
+        let joined = self.store.unread(room).await?.into_iter().flat_map(|portal| portal.joined);
+        if joined.filter(|user| self.ghosts.is_ghost(user) && *user != join.ghost).count() == 0 {
+            return Ok(None);
+        }
+        self.read_back(room, true).await?;
+        Ok(Some(self.store.begin().await?.last_parked(&join.room).await?))
     }
 
     /// The invitation was taken back before the ghost came.
@@ -147,8 +174,10 @@ impl Bridge {
 
     /// Queues, for this ghost, what was said since its invitation; for all, what has not been pushed yet.
     async fn catch_up(&self, tx: &mut Tx, join: &Join, portal: &Portal, events: &[&str]) -> Result<(), Failure> {
-        let events: Vec<Event<'_>> =
-            events.iter().filter_map(|json| Event::parse(json, |sender| self.is_ours(sender)).ok().flatten()).collect();
+        let events: Vec<Event<'_>> = events
+            .iter()
+            .filter_map(|json| Event::parse(json, |sender, _| self.is_ours(sender)).ok().flatten())
+            .collect();
         let said: Vec<&Event<'_>> = events.iter().filter(|event| event.kind.is_said()).collect();
         let new = tx.first_seen(&said.iter().map(|event| event.id.to_string()).collect::<Vec<_>>()).await?;
         let mut others = self.ghosts_in(portal).filter(|(ghost, _)| *ghost != join.ghost);

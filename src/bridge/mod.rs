@@ -20,6 +20,7 @@ mod portal;
 mod quote;
 mod reaction;
 mod receipt;
+mod reconcile;
 mod router;
 mod texts;
 mod users;
@@ -30,6 +31,7 @@ pub use event::Untold;
 pub use ghost::{GhostIds, KnownGhosts};
 pub use notice::Notice;
 pub use permission::{Level, Permissions};
+pub use reconcile::Reconcile;
 pub use texts::{Language, Text};
 pub use users::Users;
 
@@ -56,6 +58,7 @@ pub struct Bridge {
     pub give_up: Duration,
     pub users: Users,
     pub known_ghosts: KnownGhosts,
+    pub reconcile: Reconcile,
 }
 
 impl Bridge {
@@ -69,11 +72,14 @@ impl Bridge {
         *user == self.bot || self.remote_of(user).is_some()
     }
 
-    /// Works off both queues until `stop`; then lets what is under way finish.
-    pub async fn work(self: Arc<Self>, stop: CancellationToken) {
+    /// Works off both queues and watches the homeserver until `stop`; then lets what is under way finish. `id`: of our
+    /// registration.
+    pub async fn work(self: Arc<Self>, id: String, stop: CancellationToken) {
         let mut workers = JoinSet::new();
         workers.spawn(worker::run(self.clone(), Queue::Outbox, stop.clone()));
         workers.spawn(worker::run(self.clone(), Queue::Inbox, stop.clone()));
+        workers.spawn(reconcile::watch(self.clone(), id, stop.clone()));
+        workers.spawn(reconcile::go_round(self.clone(), stop.clone()));
         while workers.join_next().await.is_some() {}
     }
 }

@@ -5,9 +5,10 @@ use crate::{
     failure::Failure,
     matrix::NewRoom,
     message::Arrival,
-    store::{Member, Membership},
+    store::{Member, Membership, now},
 };
 use ruma::{OwnedRoomId, RoomId, UserId};
+use std::time::Instant;
 
 impl Bridge {
     /// A room for everyone whom the arrival concerns, named by its subject.
@@ -29,12 +30,15 @@ impl Bridge {
             name: arrival.subject.clone(),
             invite,
         };
+        let began = Instant::now();
         let room = self.make_room(&company.sender, &new, again).await?;
         for ghost in company.others.keys() {
             self.homeserver.intent(ghost).join(&room).await?;
         }
         let mut tx = self.store.begin().await?;
         tx.open_portal(&room).await?;
+        // Everything in it is for us.
+        tx.begin_reading(&room, "", now()).await?;
         tx.set_room_name(&room, arrival.subject.as_deref()).await?;
         for ghost in [&company.sender].into_iter().chain(company.others.keys()) {
             tx.set_member(&room, ghost, &joined_member()).await?;
@@ -43,6 +47,7 @@ impl Bridge {
             tx.expect_member(&room, user).await?;
         }
         tx.commit().await?;
+        self.reconcile.doubt.note_read(&room, began);
         Ok(room)
     }
 
@@ -53,13 +58,17 @@ impl Bridge {
         again: bool,
     ) -> Result<OwnedRoomId, Failure> {
         let new = NewRoom { made_for: staff.to_string(), is_direct: true, name: None, invite: vec![staff.to_owned()] };
+        let began = Instant::now();
         let room = self.make_room(ghost, &new, again).await?;
         let mut tx = self.store.begin().await?;
         tx.open_portal(&room).await?;
+        // Everything in it is for us.
+        tx.begin_reading(&room, "", now()).await?;
         tx.set_direct(&room, staff, ghost).await?;
         tx.set_member(&room, ghost, &joined_member()).await?;
         tx.expect_member(&room, staff).await?;
         tx.commit().await?;
+        self.reconcile.doubt.note_read(&room, began);
         Ok(room)
     }
 

@@ -6,18 +6,16 @@ use super::{
     join::Join,
     work::{Scene, Work},
 };
-use crate::store::{Error, Member, Membership, NewRow, Portal, Tx, now};
+use crate::store::{Error, Member, Membership, NewRow, Portal, Tx, Watermark, now};
 use ruma::{EventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use std::collections::{BTreeSet, HashMap};
 
 impl Bridge {
-    /// Takes events in, each as JSON, in order. After `Ok` what follows from them is durable; each event counts once,
-    /// however often and however concurrently it comes. An event that is no event is passed over: the homeserver would
-    /// repeat the whole transaction for ever, and hold back everything behind it.
-    pub async fn route(&self, events: impl Iterator<Item = &str>) -> Result<(), Error> {
-        let events: Vec<Event<'_>> = events.filter_map(|json| self.read_event(json)).collect();
-        if events.is_empty() {
-            return Ok(());
+    /// Takes events in, in order, and notes up to where portals were read back. After `Ok` what follows from them is
+    /// durable; each event counts once, however often and however concurrently it comes. How many were new.
+    pub(super) async fn route(&self, events: &[Event<'_>], watermarks: &[Watermark]) -> Result<usize, Error> {
+        if events.is_empty() && watermarks.is_empty() {
+            return Ok(0);
         }
         let mut tx = self.store.begin().await?;
         let ids: Vec<String> = events.iter().map(|event| event.id.to_string()).collect();
@@ -25,16 +23,37 @@ impl Bridge {
         let rooms: BTreeSet<&RoomId> = events.iter().map(|event| &*event.room).collect();
         let mut portals = tx.portals(&rooms.into_iter().collect::<Vec<_>>()).await?;
         let new: Vec<&Event<'_>> = events.iter().filter(|event| new.contains(event.id.as_str())).collect();
+        let count = new.len();
         let mut work = self.begin_work(&mut tx, &new, &portals).await?;
         for event in new {
             self.apply(&mut tx, event, &mut portals, &mut work).await?;
         }
         work.write(&mut tx).await?;
-        tx.commit().await
+        tx.set_watermarks(watermarks).await?;
+        tx.commit().await?;
+        Ok(count)
     }
 
-    fn read_event<'a>(&self, json: &'a str) -> Option<Event<'a>> {
-        match Event::parse(json, |sender| self.is_ours(sender)) {
+    /// Reads events, each of them JSON. One that is none is passed over: the homeserver would repeat the whole
+    /// transaction for ever, and hold back everything behind it.
+    /// Those of our own are passed over as well, and named to `own`.
+    pub(super) fn read_events<'a>(
+        &self,
+        events: impl Iterator<Item = &'a str>,
+        own: impl Fn(&EventId),
+    ) -> Vec<Event<'a>> {
+        events.filter_map(|json| self.read_event(json, &own)).collect()
+    }
+
+    fn read_event<'a>(&self, json: &'a str, own: impl Fn(&EventId)) -> Option<Event<'a>> {
+        let is_ours = |sender: &UserId, event: &EventId| {
+            let is_ours = self.is_ours(sender);
+            if is_ours {
+                own(event);
+            }
+            is_ours
+        };
+        match Event::parse(json, is_ours) {
             Ok(event) => event,
             Err(error) => {
                 tracing::warn!(%error, bytes = json.len(), "the homeserver sent an event that is none; passed over");

@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     fn scope(json: &str, is_held: bool) -> Option<Scope> {
-        scope_of(&Event::parse(json, |_| false).unwrap().unwrap().kind, is_held)
+        scope_of(&Event::parse(json, |_, _| false).unwrap().unwrap().kind, is_held)
     }
 
     #[test]

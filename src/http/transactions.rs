@@ -3,7 +3,7 @@
 use super::{Site, answer};
 use axum::{
     body::Bytes,
-    extract::{State, rejection::BytesRejection},
+    extract::{Path, State, rejection::BytesRejection},
     http::StatusCode,
     response::Response,
 };
@@ -18,9 +18,13 @@ struct Transaction<'a> {
     events: Vec<&'a RawValue>,
 }
 
-/// Answers 200 after the commit, never before. The transaction id is not looked at: homeservers use it again after a
-/// restart; events are recognised by their own ids.
-pub(super) async fn take(State(site): State<Arc<Site>>, body: Result<Bytes, BytesRejection>) -> Response {
+/// Answers 200 after the commit, never before. The transaction id tells no repeat from something new: homeservers use it
+/// again after a restart; events are recognised by their own ids.
+pub(super) async fn take(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
     let body = match body {
         Ok(body) => body,
         Err(error) => {
@@ -37,11 +41,11 @@ pub(super) async fn take(State(site): State<Arc<Site>>, body: Result<Bytes, Byte
             return answer::error(StatusCode::BAD_REQUEST, code, &error.to_string());
         }
     };
-    match site.bridge.route(transaction.events.iter().map(|event| event.get())).await {
+    match site.bridge.take_transaction(&id, transaction.events.iter().map(|event| event.get())).await {
         Ok(()) => answer::done(),
         Err(error) => {
-            tracing::error!(%error, "a transaction could not be stored; the homeserver will send it again");
-            answer::error(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "the transaction could not be stored")
+            tracing::error!(%error, "a transaction could not be taken in; the homeserver will send it again");
+            answer::error(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "the transaction could not be taken in")
         }
     }
 }

@@ -51,6 +51,12 @@ impl Error {
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused { status: 404, .. })
     }
+
+    /// Whether the homeserver itself has answered, and to this very request: another one may well succeed. What a proxy
+    /// says has no `errcode`, and whoever is told to wait or to sign in knows nothing about the request.
+    pub fn is_about_the_request(&self) -> bool {
+        matches!(self, Self::Refused { status, code, .. } if !code.is_empty() && !matches!(status, 401 | 429))
+    }
 }
 
 impl From<Error> for Failure {
@@ -165,12 +171,33 @@ impl Homeserver {
         device: Option<&DeviceId>,
         limit: u64,
     ) -> Result<http::Response<Bytes>, Error> {
+        let request = self.build_as(request, user, device)?;
+        self.execute(request, limit).await
+    }
+
+    /// As `send`, for a request that only waits: it takes no slot from those that work.
+    pub(super) async fn send_beside<R: Request>(
+        &self,
+        request: R,
+        user: &UserId,
+    ) -> Result<R::IncomingResponse, Error> {
+        let request = self.build_as(request, Some(user), None)?;
+        let response = self.execute_now(request, ANSWER_LIMIT).await?;
+        R::IncomingResponse::try_from_http_response(response).map_err(|e| Error::Unreadable(chain(&e)))
+    }
+
+    fn build_as<R: Request>(
+        &self,
+        request: R,
+        user: Option<&UserId>,
+        device: Option<&DeviceId>,
+    ) -> Result<http::Request<BytesMut>, Error> {
         let mut request = self.build(request, SendAccessToken::Appservice(self.0.token.expose()))?;
         let mut identity = AppserviceUserIdentity::default();
         identity.user_id = user;
         identity.device_id = device;
         identity.maybe_add_to_uri(request.uri_mut()).map_err(|e| Error::Unreadable(chain(&e)))?;
-        self.execute(request, limit).await
+        Ok(request)
     }
 
     fn build<R: Request>(&self, request: R, token: SendAccessToken<'_>) -> Result<http::Request<BytesMut>, Error> {
@@ -179,11 +206,14 @@ impl Homeserver {
     }
 
     async fn execute(&self, request: http::Request<BytesMut>, limit: u64) -> Result<http::Response<Bytes>, Error> {
-        let inner = &*self.0;
+        let _slot = self.0.slots.acquire().await.map_err(|_| Error::Unreachable("stopping".into()))?;
+        self.execute_now(request, limit).await
+    }
+
+    async fn execute_now(&self, request: http::Request<BytesMut>, limit: u64) -> Result<http::Response<Bytes>, Error> {
         let request =
             reqwest::Request::try_from(request.map(BytesMut::freeze)).map_err(|e| Error::Unreadable(chain(&e)))?;
-        let _slot = inner.slots.acquire().await.map_err(|_| Error::Unreachable("stopping".into()))?;
-        let response = inner.http.execute(request).await.map_err(|e| Error::Unreachable(chain(&e.without_url())))?;
+        let response = self.0.http.execute(request).await.map_err(|e| Error::Unreachable(chain(&e.without_url())))?;
         let response = read(response, limit).await?;
         if response.status().is_success() { Ok(response) } else { Err(refused(&response)) }
     }

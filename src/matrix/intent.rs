@@ -3,18 +3,15 @@
 use super::{Error, Homeserver};
 use ruma::{
     DeviceId, EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, TransactionId, UserId,
-    api::{
-        Direction,
-        client::{
-            account::register::{self, LoginType},
-            device::update_device,
-            membership::{invite_user, join_room_by_id, joined_members, joined_rooms, leave_room},
-            message::{get_message_events, send_message_event},
-            profile::{get_profile, set_display_name},
-            receipt::create_receipt,
-            room::{create_room, get_room_event},
-            state::get_state_event_for_key,
-        },
+    api::client::{
+        account::register::{self, LoginType},
+        device::update_device,
+        membership::{invite_user, join_room_by_id, joined_members, joined_rooms, leave_room},
+        message::send_message_event,
+        profile::{get_profile, set_display_name},
+        receipt::create_receipt,
+        room::{create_room, get_room_event},
+        state::get_state_event_for_key,
     },
     device_id,
     events::{
@@ -30,9 +27,6 @@ use std::collections::BTreeMap;
 fn device() -> &'static DeviceId {
     device_id!("FEHMARN")
 }
-
-/// A backlog is read back at most this far: what clients write between invitation and join is a handful.
-const BACKLOG_PAGES: usize = 5;
 
 /// The right to act as one ghost, or as the bot.
 pub struct Intent<'a> {
@@ -93,7 +87,7 @@ impl Intent<'_> {
         self.homeserver
     }
 
-    async fn send<R: super::client::Request>(&self, request: R) -> Result<R::IncomingResponse, Error> {
+    pub(super) async fn send<R: super::client::Request>(&self, request: R) -> Result<R::IncomingResponse, Error> {
         self.homeserver.send(request, Some(&self.user), None).await
     }
 
@@ -222,31 +216,6 @@ impl Intent<'_> {
             Err(Error::Refused { status: 403 | 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// The events of a room after the given one, oldest first; the newest few hundred should it be further back.
-    pub async fn events_since(&self, room: &RoomId, event: &str) -> Result<Vec<Raw<AnyTimelineEvent>>, Error> {
-        let mut newest_first = Vec::new();
-        let mut from = None;
-        for _ in 0..BACKLOG_PAGES {
-            let mut request = get_message_events::v3::Request::new(room.to_owned(), Direction::Backward);
-            request.limit = 100u32.into();
-            request.from = from;
-            let page = self.send(request).await?;
-            for raw in page.chunk {
-                if raw.get_field::<String>("event_id").ok().flatten().as_deref() == Some(event) {
-                    newest_first.reverse();
-                    return Ok(newest_first);
-                }
-                newest_first.push(raw);
-            }
-            if page.end.is_none() {
-                break;
-            }
-            from = page.end;
-        }
-        newest_first.reverse();
-        Ok(newest_first)
     }
 }
 

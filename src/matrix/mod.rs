@@ -3,6 +3,7 @@
 mod client;
 pub mod content;
 pub mod format;
+mod history;
 pub mod incoming;
 mod intent;
 mod media;
@@ -10,5 +11,6 @@ pub mod registration;
 pub mod written;
 
 pub use client::{Error, Homeserver};
+pub use history::{Backlog, Page};
 pub use intent::{Intent, NewRoom, Profile, RoomState};
 pub use registration::Registration;

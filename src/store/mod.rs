@@ -17,6 +17,7 @@ mod reactions;
 mod rooms;
 mod sql;
 mod tx;
+mod watermarks;
 
 pub use cursors::Cursor;
 pub use hold::{Progress, Scope, Waiting};
@@ -29,6 +30,7 @@ pub use reactions::Pending;
 pub use rooms::{Member, Membership, Portal};
 use tx::Durability;
 pub use tx::Tx;
+pub use watermarks::{Unread, Watermark};
 
 use crate::{
     failure::{Failure, Reason},

@@ -225,8 +225,8 @@ impl Fehmarn {
         answer.ok().map(|answer| answer.status())
     }
 
-    /// Waits until messages can cross, and until Synapse has pushed what it had kept back: what is written in the very
-    /// moment in which it ends a recovery can be late, see `recorder`.
+    /// Waits until messages can cross, and until Synapse has pushed what it had kept back: an invitation that is written
+    /// in the very moment in which it ends a recovery can be forgotten.
     pub async fn wait_until_ready(&mut self) {
         let since = Instant::now();
         while self.status_of("/ready").await != Some(StatusCode::OK) {
@@ -244,6 +244,15 @@ impl Fehmarn {
     pub fn kill(&mut self) {
         self.process().kill();
         self.process = None;
+    }
+
+    /// It does nothing until it goes on; its connections stay.
+    pub fn hang(&mut self) {
+        self.process().hang();
+    }
+
+    pub fn go_on(&mut self) {
+        self.process().go_on();
     }
 
     /// SIGTERM, and its end.

@@ -11,8 +11,8 @@
 //! | `conversation` | both, who have begun to write to each other |
 //! | `lmtp` | a mail server that hands over mail |
 //! | `dns` | a name server |
-//! | `homeserver` | requests of a homeserver, made by hand |
-//! | `recorder` | what was pushed, and when |
+//! | `homeserver` | requests of a homeserver, made by hand; `forgetful`: one that answers as it is told |
+//! | `own_synapse` | a Synapse for one test alone |
 //! | `gate` | a connection that can be cut |
 //! | `wait` | waiting for a condition |
 
@@ -20,14 +20,15 @@ pub mod conversation;
 pub mod dns;
 pub mod events;
 pub mod fehmarn;
+pub mod forgetful;
 pub mod gate;
 pub mod homeserver;
 pub mod letter;
 pub mod lmtp;
 pub mod mail;
 pub mod outside;
+pub mod own_synapse;
 pub mod process;
-pub mod recorder;
 mod relations;
 pub mod servers;
 pub mod slot;

@@ -45,6 +45,15 @@ impl Process {
         self.join_log();
     }
 
+    /// SIGSTOP: it does nothing, and its connections stay. It ends with [`go_on`](Self::go_on).
+    pub fn hang(&self) {
+        run(Command::new("kill").args(["-STOP", &self.child.id().to_string()]));
+    }
+
+    pub fn go_on(&self) {
+        run(Command::new("kill").args(["-CONT", &self.child.id().to_string()]));
+    }
+
     /// From now on its files cannot grow beyond this many bytes; `None`: they can again.
     pub fn limit_file_size(&self, bytes: Option<u64>) {
         let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
@@ -66,7 +75,8 @@ impl Drop for Process {
     }
 }
 
-fn run(command: &mut Command) {
+/// Runs a command that must succeed.
+pub fn run(command: &mut Command) {
     let done = command.output().unwrap();
     assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
 }

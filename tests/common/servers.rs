@@ -2,11 +2,18 @@
 
 use super::slot::Slot;
 use serde::Deserialize;
-use std::{path::PathBuf, sync::OnceLock};
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 
 /// What `scripts/servers` writes down about the servers that it started.
 #[derive(Deserialize)]
 pub struct Servers {
+    /// Their folder.
+    pub dir: PathBuf,
+    /// What starts and stops servers.
+    pub command: Vec<String>,
     pub host: String,
     pub server_name: String,
     /// Of every mailbox.
@@ -41,19 +48,29 @@ pub struct Postgres {
     pub url: String,
 }
 
+static SERVERS: OnceLock<Servers> = OnceLock::new();
+
 pub fn servers() -> &'static Servers {
-    static SERVERS: OnceLock<Servers> = OnceLock::new();
-    SERVERS.get_or_init(read)
+    SERVERS.get_or_init(|| read(&file()))
 }
 
-fn read() -> Servers {
-    let file = std::env::var_os("FEHMARN_TEST_SERVERS").map(PathBuf::from).unwrap_or_else(|| {
+/// From now on these are the servers of this process, which must be that of one test alone: nextest makes it so.
+pub fn use_these(servers: Servers) {
+    assert!(SERVERS.set(servers).is_ok(), "the servers of this process were asked for before");
+}
+
+/// What the test command has written down.
+pub fn file() -> PathBuf {
+    std::env::var_os("FEHMARN_TEST_SERVERS").map(PathBuf::from).unwrap_or_else(|| {
         panic!(
             "These tests need real servers. Run scripts/test, or start the servers with scripts/servers/servers.py up \
              and set FEHMARN_TEST_SERVERS to the servers.json that it writes."
         )
-    });
-    let text = std::fs::read_to_string(&file)
+    })
+}
+
+pub fn read(file: &Path) -> Servers {
+    let text = std::fs::read_to_string(file)
         .unwrap_or_else(|e| panic!("FEHMARN_TEST_SERVERS names {}: {e}; are the servers up?", file.display()));
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{} is not as expected: {e}", file.display()))
 }

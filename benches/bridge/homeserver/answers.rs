@@ -7,6 +7,7 @@ use super::{
 };
 use crate::bridge::tally::markers;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 pub const UNKNOWN: &str = "unknown to the benchmark's homeserver";
 
@@ -199,12 +200,28 @@ impl Homeserver {
         Reply::ok(json!({"joined_rooms": rooms}))
     }
 
+    /// Nothing ever happens to whoever asks; a token `s7` stands behind everything with a number up to 7.
+    pub(super) async fn sync(&self, call: &Call) -> Reply {
+        let timeout = call.query.get("timeout").and_then(|text| text.parse().ok()).unwrap_or(0);
+        tokio::time::sleep(Duration::from_millis(timeout)).await;
+        let number = self.world().number();
+        Reply::ok(json!({ "next_batch": format!("s{number}") }))
+    }
+
     /// A token `t7` stands before the event with index 7 of the room.
     fn messages(&self, room: &str, call: &Call) -> Reply {
         let world = self.world();
         let Some(room) = world.rooms.get(room) else { return Reply::not_found() };
         let (all, backwards) = (&room.timeline, call.query.get("dir").is_some_and(|dir| dir == "b"));
-        let token = |name: &str| call.query.get(name).and_then(|text| text.strip_prefix('t')?.parse::<usize>().ok());
+        let token = |name: &str| {
+            let text = call.query.get(name)?;
+            match text.strip_prefix('s') {
+                Some(number) => {
+                    number.parse().ok().map(|number| room.numbers.partition_point(|other| *other <= number))
+                }
+                None => text.strip_prefix('t')?.parse::<usize>().ok(),
+            }
+        };
         let limit = call.query.get("limit").and_then(|text| text.parse().ok()).unwrap_or(10).min(1000);
         let start = token("from").unwrap_or(if backwards { all.len() } else { 0 }).min(all.len());
         let end = match backwards {
@@ -215,7 +232,7 @@ impl Homeserver {
         if backwards {
             chunk.reverse();
         }
-        let more = if backwards { end > 0 } else { end < all.len() };
+        let more = if backwards { end > token("to").unwrap_or(0) } else { end < all.len() };
         let more = if more { format!(r#","end":"t{end}""#) } else { String::new() };
         Reply { status: 200, body: format!(r#"{{"start":"t{start}"{more},"chunk":[{}]}}"#, chunk.join(",")).into() }
     }

@@ -150,6 +150,7 @@ async fn handle(homeserver: Arc<Homeserver>, request: Request) -> Response {
             ("without a valid token", Reply::error(401, "M_UNKNOWN_TOKEN", "not the token that is known"))
         }
         ["_matrix", "client", "v1", "appservice", _, "ping"] => ("POST ping", homeserver.ping(&call).await),
+        ["_matrix", "client", "v3", "sync"] => ("GET sync", homeserver.sync(&call).await),
         _ => homeserver.answer(&call),
     };
     homeserver.count(kind, &call);

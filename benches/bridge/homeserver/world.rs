@@ -58,6 +58,8 @@ pub struct Room {
     /// By type and state key.
     pub state: BTreeMap<(String, String), State>,
     pub timeline: Vec<Arc<str>>,
+    /// Of each event of the timeline, its number among all.
+    pub numbers: Vec<usize>,
     /// Whether the application service is concerned: it hears nothing of rooms without a user of its own.
     bridged: bool,
 }
@@ -113,7 +115,8 @@ impl World {
 
     /// Adds an event and queues it for the application service, its own ones too, as Synapse does. Returns its id.
     pub fn put(&mut self, put: Put<'_>) -> String {
-        let id = format!("$bench{:038}", self.number());
+        let number = self.number();
+        let id = format!("$bench{number:038}");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
         let mut event = json!({"type": put.kind, "room_id": put.room, "sender": put.sender, "event_id": id,
             "origin_server_ts": now, "content": put.content, "unsigned": {"age": 1}});
@@ -126,6 +129,7 @@ impl World {
         let text: Arc<str> = event.to_string().into();
         let room = self.rooms.entry(put.room.to_owned()).or_default();
         room.timeline.push(text.clone());
+        room.numbers.push(number);
         if let Some(key) = put.state_key {
             room.bridged |= put.kind == "m.room.member" && !is_staff(key);
             room.state

@@ -1,0 +1,49 @@
+//! What the homeserver forgets to push is read back.
+//!
+//! Synapse (1.163) keeps events that wait behind a transaction in flight in its memory, and never pushes them after a
+//! restart. And when it has caught up with an application service that was away, a transaction that is made in that
+//! very moment is stored and not sent. The events are in their rooms all the same.
+//!
+//! So a portal is *read back*: everything in it after its watermark goes through the router, which passes over what
+//! came before. It is read back
+//! - before anything that was pushed is routed, while there is reason to [`doubt`], so that the order is kept;
+//! - in the background when the doubt is over, and then on and on, slowly ([`rounds`]).
+//!
+//! What makes us doubt is found by [`watch`] and [`transaction`].
+
+mod doubt;
+mod echoes;
+mod portal;
+mod rounds;
+mod transaction;
+mod watch;
+
+pub(super) use rounds::run as go_round;
+pub(super) use watch::run as watch;
+
+use doubt::Doubt;
+use echoes::Echoes;
+use std::sync::{Mutex, PoisonError};
+
+/// What is known of the homeserver's pushing. In memory only: after a start everything is in doubt.
+#[derive(Default)]
+pub struct Reconcile {
+    pub(super) doubt: Doubt,
+    pub(super) echoes: Echoes,
+    /// The newest place in the homeserver's order that we know, and when it was asked for.
+    place: Mutex<Option<(String, i64)>>,
+}
+
+impl Reconcile {
+    fn place(&self) -> Option<(String, i64)> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_place(&self, place: String, asked_at: i64) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some((place, asked_at));
+    }
+
+    fn forget_place(&self) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}

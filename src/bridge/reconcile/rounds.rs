@@ -1,0 +1,91 @@
+//! Reading portals back in the background: after a doubt, and on and on.
+
+use super::{super::Bridge, doubt::State};
+use crate::{failure::Failure, store::now};
+use ruma::OwnedRoomId;
+use std::{sync::Arc, time::Duration};
+use tokio::time::{sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// Portals in which nobody wrote for longer wait for the sweep. Milliseconds.
+const LATELY: i64 = 7 * 86_400_000;
+/// Portals that are read back after one doubt; 60 bytes each.
+const MOST: i64 = 200_000;
+/// 20 portals a second after a doubt. A homeserver takes twice that, and has other work.
+const IN_A_ROUND: usize = 10;
+const ROUND: Duration = Duration::from_millis(500);
+/// Two portals a second always: 5 of those in which somebody wrote lately, and 5 of all.
+const IN_A_SWEEP: i64 = 5;
+const SWEEP: Duration = Duration::from_secs(5);
+/// The sweep comes to the same portal again after this time at the earliest. Milliseconds.
+const REST: i64 = 600_000;
+const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(5);
+
+/// Goes round until `stop`, whenever the homeserver is well.
+pub(in crate::bridge) async fn run(bridge: Arc<Bridge>, stop: CancellationToken) {
+    let mut states = bridge.reconcile.doubt.follow();
+    loop {
+        let state = *states.borrow_and_update();
+        let go_on = async {
+            tokio::select! {
+                changed = states.changed() => changed.is_ok(),
+                () = bridge.go_round(state) => true,
+            }
+        };
+        if stop.run_until_cancelled(go_on).await != Some(true) {
+            return;
+        }
+    }
+}
+
+impl Bridge {
+    /// Ends only when something does not work.
+    async fn go_round(&self, state: State) {
+        if state.well_since.is_none() {
+            return std::future::pending().await;
+        }
+        let result = async {
+            self.read_active_portals(state).await?;
+            loop {
+                self.sweep().await?;
+                sleep(SWEEP).await;
+            }
+        };
+        let Err(failure): Result<std::convert::Infallible, Failure> = result.await;
+        tracing::warn!(%failure, "cannot read portals back; trying again");
+        sleep(PAUSE_AFTER_ERROR).await;
+    }
+
+    /// Those in which somebody wrote lately, the last one first.
+    async fn read_active_portals(&self, state: State) -> Result<(), Failure> {
+        let portals = self.store.active_portals(now() - LATELY, MOST).await?;
+        let mut recovered = 0;
+        let mut read = 0;
+        for some in portals.chunks(IN_A_ROUND) {
+            let next = tokio::time::Instant::now() + ROUND;
+            let doubtful =
+                |room: &&OwnedRoomId| !state.well_since.is_some_and(|since| self.reconcile.doubt.was_read(room, since));
+            let some: Vec<OwnedRoomId> = some.iter().filter(doubtful).cloned().collect();
+            if !some.is_empty() {
+                recovered += self.read_back(&some, false).await?;
+                read += some.len();
+                sleep_until(next).await;
+            }
+        }
+        tracing::info!(portals = read, recovered, "the portals in which somebody wrote lately were read back");
+        Ok(())
+    }
+
+    async fn sweep(&self) -> Result<(), Failure> {
+        let before = now() - REST;
+        let mut portals = self.store.longest_unread(before, now() - LATELY, IN_A_SWEEP).await?;
+        portals.extend(self.store.longest_unread(before, 0, IN_A_SWEEP).await?);
+        portals.sort();
+        portals.dedup();
+        let recovered = self.read_back(&portals, false).await?;
+        if recovered > 0 {
+            tracing::info!(portals = portals.len(), recovered, "the sweep found what was never pushed");
+        }
+        Ok(())
+    }
+}

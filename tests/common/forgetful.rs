@@ -1,0 +1,118 @@
+//! A homeserver that pushes nothing by itself and answers as it is told: what no real one can be brought to do.
+
+use super::{servers, wait::unique};
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::net::TcpListener;
+
+#[derive(Clone)]
+pub struct Forgetful(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    port: u16,
+    /// Of all rooms, the oldest first. A place is how many there were.
+    events: Vec<Value>,
+    /// By room.
+    joined: BTreeMap<String, BTreeSet<String>>,
+    /// What is answered instead to whoever reads a room.
+    refusals: BTreeMap<String, (StatusCode, Value)>,
+    readings: usize,
+}
+
+impl Forgetful {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let homeserver = Self(Arc::new(Mutex::new(Inner { port, ..Inner::default() })));
+        let routes = Router::new().fallback(answer).with_state(homeserver.clone());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        homeserver
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.0.lock().unwrap().port)
+    }
+
+    /// Puts an event into its room.
+    pub fn add(&self, event: &Value) {
+        self.0.lock().unwrap().events.push(event.clone());
+    }
+
+    /// From now on nobody can read this room, until `None`.
+    pub fn refuse(&self, room: &str, answer: Option<(u16, &str)>) {
+        let refusals = &mut self.0.lock().unwrap().refusals;
+        match answer {
+            Some((status, code)) => {
+                let body = if code.is_empty() { json!(null) } else { json!({ "errcode": code, "error": "no" }) };
+                refusals.insert(room.to_owned(), (StatusCode::from_u16(status).unwrap(), body));
+            }
+            None => drop(refusals.remove(room)),
+        }
+    }
+
+    /// How often a room was read.
+    pub fn readings(&self) -> usize {
+        self.0.lock().unwrap().readings
+    }
+}
+
+async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Response {
+    let path = request.uri().path().replace("%21", "!").replace("%3A", ":");
+    let query: BTreeMap<String, String> =
+        url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let segments: Vec<&str> = path.trim_start_matches("/_matrix/client/").split('/').collect();
+    match segments.as_slice() {
+        ["v1", "appservice", _, "ping"] => Json(json!({ "duration_ms": 1 })).into_response(),
+        ["v3", "sync"] => {
+            let timeout = query.get("timeout").and_then(|text| text.parse().ok()).unwrap_or(0);
+            tokio::time::sleep(Duration::from_millis(timeout)).await;
+            Json(json!({ "next_batch": homeserver.0.lock().unwrap().events.len().to_string() })).into_response()
+        }
+        ["v3", "rooms", room, "joined_members"] => {
+            let joined = homeserver.0.lock().unwrap().joined.get(*room).cloned().unwrap_or_default();
+            Json(json!({ "joined": joined.into_iter().map(|user| (user, json!({}))).collect::<BTreeMap<_, _>>() }))
+                .into_response()
+        }
+        ["v3", "rooms", _, "state", ..] => {
+            (StatusCode::NOT_FOUND, Json(json!({ "errcode": "M_NOT_FOUND", "error": "" }))).into_response()
+        }
+        ["v3", "rooms", room, "join"] | ["v3", "join", room] => {
+            let mut inner = homeserver.0.lock().unwrap();
+            inner.joined.entry((*room).to_owned()).or_default().insert(query["user_id"].clone());
+            Json(json!({ "room_id": room })).into_response()
+        }
+        ["v3", "rooms", room, "messages"] => homeserver.0.lock().unwrap().page(room, &query),
+        ["v3", "createRoom"] => Json(json!({ "room_id": format!("!{}:x", unique("made")) })).into_response(),
+        ["v3", "rooms", _, "send", ..] => Json(json!({ "event_id": format!("${}", unique("sent")) })).into_response(),
+        ["v3", "register"] => Json(json!({ "user_id": format!("@x:{}", servers().server_name) })).into_response(),
+        _ => Json(json!({})).into_response(),
+    }
+}
+
+impl Inner {
+    fn page(&mut self, room: &str, query: &BTreeMap<String, String>) -> Response {
+        self.readings += 1;
+        if let Some((status, body)) = self.refusals.get(room) {
+            return (*status, Json(body.clone())).into_response();
+        }
+        let place = |name: &str| query.get(name).and_then(|text| text.parse::<usize>().ok());
+        let (from, to) = (place("from").unwrap_or(self.events.len()), place("to").unwrap_or(0));
+        let there = |(n, event): &(usize, &Value)| (to..from).contains(n) && event["room_id"] == room;
+        let chunk: Vec<(usize, &Value)> =
+            self.events.iter().enumerate().filter(there).rev().take(place("limit").unwrap_or(10)).collect();
+        let end = chunk.last().map(|(n, _)| n.to_string());
+        let chunk: Vec<&Value> = chunk.into_iter().map(|(_, event)| event).collect();
+        Json(json!({ "chunk": chunk, "start": from.to_string(), "end": end })).into_response()
+    }
+}
