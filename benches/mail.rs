@@ -98,8 +98,16 @@ fn mail(path: &Path) -> Bytes {
             let lines = base64::engine::general_purpose::STANDARD.encode(content);
             format!("From: bob@example.org\r\nContent-Type: application/ms-tnef; name=winmail.dat\r\nContent-Transfer-Encoding: base64\r\n\r\n{lines}").into()
         }
-        _ => content.into(),
+        _ if has_sender(&content) => content.into(),
+        // Many samples are only what a test needs.
+        _ => [b"From: bob@example.org\r\n", content.as_slice()].concat().into(),
     }
+}
+
+fn has_sender(mail: &[u8]) -> bool {
+    mail.split(|byte| *byte == b'\n')
+        .take(500)
+        .any(|line| line.get(..5).is_some_and(|it| it.eq_ignore_ascii_case(b"from:")))
 }
 
 fn one(runtime: &tokio::runtime::Runtime, connector: &Arc<dyn Connector>, path: &Path, tally: &mut Tally) {

@@ -94,6 +94,11 @@ impl<'x> Headers<'x> {
         self.0.as_ref().and_then(|message| message.header_raw(HeaderName::Date)).unwrap_or_default().trim()
     }
 
+    /// When it was sent by its own account, in minutes since 1970.
+    pub fn sent_at(&self) -> Option<i64> {
+        Some(self.0.as_ref()?.date()?.to_timestamp().div_euclid(60))
+    }
+
     pub fn content_type(&self) -> Option<&ContentType<'_>> {
         self.0.as_ref()?.content_type()
     }

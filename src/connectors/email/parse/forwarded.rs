@@ -1,6 +1,6 @@
 //! A mail that hangs at a mail: what stands above its words.
 
-use super::body::Piece;
+use super::{body::Piece, calendar};
 use crate::{
     connectors::email::{mime::headers::Headers, text::clean},
     language::Language,
@@ -23,7 +23,7 @@ pub fn head(headers: &Headers<'_>, language: Language) -> Piece {
     let mut text = language.look_up("mail-attached", &[]);
     for (key, value) in [
         ("mail-from", from.unwrap_or_default()),
-        ("mail-date", clean::line(headers.date(), clean::NAME)),
+        ("mail-date", headers.sent_at().map(|at| calendar::time_in_words(at, language)).unwrap_or_default()),
         ("mail-to", to),
         ("mail-subject", clean::line(headers.subject(), clean::SUBJECT)),
     ] {

@@ -83,7 +83,8 @@ impl Reader<'_> {
             let body = Body { text: reaction.clone(), html: None };
             return Some(Content { body, attachments: Vec::new(), reaction: Some(reaction), reacts: walk.reacts });
         }
-        if pieces.iter().all(Piece::is_empty) {
+        pieces.retain(|piece| !piece.is_empty());
+        if pieces.is_empty() {
             pieces.extend(walk.otherwise);
         }
         pictures::rename(&mut walk.files);

@@ -229,6 +229,66 @@ fn signatures_and_second_forms_that_nobody_reads_are_left_out() {
     assert_eq!((mail.body.text.as_str(), names(&mail)), (text, vec![("file-1.ics", "text/calendar")]));
 }
 
+#[test]
+fn a_reaction_is_an_emoji_and_its_program_shows_reactions() {
+    let react = |header: &str, text: &str| {
+        let mail = message(format!("From: a@b.example\nIn-Reply-To: <x@y>\n{header}\n\n{text}\n"));
+        (mail.reaction, mail.body.text, mail.shows_reactions)
+    };
+    let thumb = "\u{1f44d}".to_owned();
+    assert_eq!(react("Content-Disposition: reaction", "\u{1f44d}"), (Some(thumb.clone()), thumb.clone(), true));
+    assert_eq!(react("Content-Disposition: reaction", "danke"), (None, "danke".to_owned(), false));
+    assert_eq!(react("Chat-Version: 1.0", "\u{1f44d}"), (None, thumb.clone(), true));
+    let google = "Content-Type: text/vnd.google.email-reaction+json";
+    assert_eq!(react(google, "{\"emoji\":\"\u{1f44d}\"}"), (Some(thumb.clone()), thumb, false));
+    assert_eq!(message("From: a@b.example\n\nx").reaction, None);
+}
+
+#[test]
+fn a_header_longer_than_any_persons_is_shown_as_a_file() {
+    let recipients: String = (0..100_000).map(|n| format!(" p{n}@example.org,\r\n")).collect();
+    let mail = message(format!("From: a@b.example\r\nTo:{recipients} x@example.org\r\n\r\nHallo"));
+    assert!(
+        mail.body.text.starts_with("Diese E-Mail ist zu gro\u{df}") && mail.others.len() == 100,
+        "{}",
+        mail.body.text
+    );
+    assert_eq!(names(&mail), [("message-1.eml", "message/rfc822")]);
+    let many = message(format!("From: a@b.example\r\n{}\r\nHallo", "X-Y: z\r\n".repeat(30_000)));
+    assert_eq!(many.body.text, "Hallo");
+}
+
+#[test]
+fn a_picture_in_the_html_itself_is_a_file_too() {
+    let mail = message(
+        "From: a@b.example\nContent-Type: text/html\n\n<p>vorher <img src=\"data:image/png;base64,iVBORw0KGgo=\"> nachher</p>",
+    );
+    assert_eq!(
+        (mail.body.text.as_str(), names(&mail)),
+        ("vorher [Bild: image-1.png] nachher", vec![("image-1.png", "image/png")])
+    );
+}
+
+#[test]
+fn of_two_pictures_with_one_name_each_is_known_by_its_own() {
+    let picture = |id: &str| format!("--b\nContent-Type: image/png; name=bild.png\nContent-ID: <{id}>\n\n{id}\n");
+    let mail = message(format!(
+        "From: a@b.example\nContent-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html\n\n\
+         <p>A <img src=cid:2> B <img src=cid:1></p>\n{}{}--b--\n",
+        picture("1"),
+        picture("2")
+    ));
+    assert_eq!(mail.body.text, "A [Bild: bild-2.png] B [Bild: bild.png]");
+    assert_eq!(names(&mail), [("bild.png", "image/png"), ("bild-2.png", "image/png")]);
+}
+
+#[test]
+fn a_mail_that_says_nothing_is_still_a_message() {
+    assert_eq!(message("From: a@b.example\n\n").body.text, "(Nachricht ohne Text)");
+    let remote = message("From: a@b.example\nContent-Type: text/html\n\n<img src=https://x.example/1.png>");
+    assert!(remote.body.text.contains("Bildern aus dem Netz") && remote.attachments.len() == 1);
+}
+
 /// A small generator, so that a failure comes back with the same numbers.
 struct Numbers(u64);
 
@@ -307,6 +367,15 @@ fn a_mail_made_to_be_slow_is_read_to_its_end() {
         format!("From: a@b.example\r\nTo: {}\r\n\r\nx", "a@b.example, ".repeat(300_000)),
         format!("From: {}\r\n\r\nx", "(".repeat(1_000_000)),
         format!("From: a@b.example\r\nSubject: {}\r\n\r\nx", "=?utf-8?Q?a?= ".repeat(200_000)),
+        format!("From: a@b.example\r\nSubject: {}\r\n\r\nx", "=?utf-8?Q?a ".repeat(18_000)),
+        format!("From: a@b.example\r\nContent-Type: text/html\r\n\r\n{}", "<img src=cid:x ".repeat(30_000)),
+        format!("From: a@b.example\r\nContent-Type: text/html\r\n\r\n{}", "<div style=display:none>".repeat(20_000)),
+        format!(
+            "From: a@b.example\r\nContent-Type: text/calendar\r\n\r\n{}",
+            "BEGIN:VEVENT\r\nATTENDEE:x\r\n".repeat(100_000)
+        ),
+        format!("From: a@b.example\r\nContent-Type: text/calendar\r\n\r\nBEGIN:VEVENT\r\n{}", " x\r\n".repeat(500_000)),
+        format!("From: a@b.example\r\nContent-Type: application/pkcs7-mime\r\n\r\n{}", "0\u{80}".repeat(200_000)),
         format!("From: a@b.example\r\n\r\n{}", "> x\r\nAm 1.1.2026 um 10:00 schrieb x:\r\n".repeat(30_000)),
         format!("From: a@b.example\r\n\r\n{}", "Von: x\r\n".repeat(50_000)),
         format!("From: a@b.example\r\n\r\n{}", "\r\n".repeat(1_000_000)),

@@ -10,7 +10,10 @@ use super::{
     tnef,
 };
 use crate::{
-    connectors::email::mime::{self, Part},
+    connectors::email::{
+        mime::{self, Part},
+        text::tags,
+    },
     language::Language,
 };
 
@@ -140,7 +143,7 @@ impl Walk {
         if media_type == "text/html" {
             let (html, pictures) = pictures::without_data(part.text(), self.files.len());
             self.files.extend(pictures);
-            return Piece::of_html(&html);
+            return Piece::of_html(&tags::without_hidden(&html));
         }
         let piece = Piece::plain(part);
         let Some(text) = &piece.text else { return piece };
@@ -213,22 +216,17 @@ impl Walk {
     }
 
     fn calendar(&mut self, part: &Part<'_>) {
-        let read = calendar::read(&part.text());
-        if let Some(event) = &read
-            && !self.events.contains(&event.key())
-        {
-            self.events.push(event.key());
-            self.first.push(Piece { text: Some(event.summary(self.language)), html: None });
-            let description = event.description().map(|text| Piece { text: Some(text), html: None });
-            self.otherwise = self.otherwise.take().or(description);
+        let Some(event) = calendar::read(&part.text()) else { return self.keep(part) };
+        if self.events.contains(&event.key()) {
+            return;
         }
-        let bytes = part.bytes();
-        if !self.files.iter().any(|file| file.attachment.bytes == bytes.as_ref()) {
-            self.keep(part);
-            let nameless = part.headers.file_name().is_none();
-            if let (true, Some(event), Some(file)) = (nameless, &read, self.files.last_mut()) {
-                file.attachment.name = event.file_name();
-            }
+        self.events.push(event.key());
+        self.first.push(Piece { text: Some(event.summary(self.language)), html: None });
+        let description = event.description().map(|text| Piece { text: Some(text), html: None });
+        self.otherwise = self.otherwise.take().or(description);
+        self.keep(part);
+        if let (None, Some(file)) = (part.headers.file_name(), self.files.last_mut()) {
+            file.attachment.name = event.file_name();
         }
     }
 

@@ -4,3 +4,4 @@ pub(super) mod clean;
 pub(super) mod flowed;
 pub(super) mod html;
 pub(super) mod subject;
+pub(super) mod tags;

@@ -13,6 +13,23 @@ use zones::Zones;
 /// How many of those invited are named.
 const ATTENDEES: usize = 10;
 
+/// What Outlook puts before the titles of answers and cancellations.
+const MARKS: &[&str] = &[
+    "zugesagt",
+    "abgelehnt",
+    "abgesagt",
+    "mit vorbehalt",
+    "mit vorbehalt zugesagt",
+    "vorl\u{e4}ufig",
+    "neuer zeitvorschlag",
+    "accepted",
+    "declined",
+    "tentative",
+    "canceled",
+    "cancelled",
+    "new time proposed",
+];
+
 /// When something begins or ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Moment {
@@ -151,7 +168,8 @@ impl Event {
 
     /// A few lines: what, when, where, how often, who.
     pub fn summary(&self, language: Language) -> String {
-        let title = if self.title.is_empty() { language.look_up("event-untitled", &[]) } else { self.title.clone() };
+        let title = self.bare_title();
+        let title = if title.is_empty() { language.look_up("event-untitled", &[]) } else { title.to_owned() };
         let mut lines = vec![language.look_up(self.kind(), &[("title", &title)])];
         let mut line = |key: &str, value: Option<String>| {
             lines.extend(value.filter(|it| !it.is_empty()).map(|value| language.look_up(key, &[("value", &value)])));
@@ -165,6 +183,14 @@ impl Event {
             line("event-attendees", self.with(language));
         }
         lines.join("\n")
+    }
+
+    /// The title without what Outlook puts before it in answers.
+    fn bare_title(&self) -> &str {
+        match self.title.split_once(": ") {
+            Some((mark, title)) if self.method != "REQUEST" && MARKS.contains(&mark.to_lowercase().as_str()) => title,
+            _ => &self.title,
+        }
     }
 
     fn kind(&self) -> &'static str {
@@ -184,7 +210,7 @@ impl Event {
     }
 
     fn with(&self, language: Language) -> Option<String> {
-        let names = self.attendees.join(", ");
+        let names = self.attendees.join("; ");
         let more = self.attendee_count.saturating_sub(self.attendees.len());
         if more == 0 {
             return Some(names);
@@ -241,6 +267,13 @@ fn day_in_words(date: Date, language: Language) -> String {
     let weekday = weekday(date.weekday(), language);
     language
         .look_up("date", &[("weekday", &weekday), ("day", &day), ("month", &month), ("year", &date.year.to_string())])
+}
+
+/// A time on a clock in Germany. `utc`: minutes since 1970.
+pub fn time_in_words(utc: i64, language: Language) -> String {
+    let local = utc + zones::german(utc);
+    let date = day_in_words(Date::of_days(local.div_euclid(DAY)), language);
+    language.look_up("event-time", &[("date", &date), ("from", &clock(local))])
 }
 
 /// The name of somebody, else the address.

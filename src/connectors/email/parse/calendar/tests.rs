@@ -43,7 +43,7 @@ fn a_summary_says_what_when_where_and_who() {
     assert_eq!(
         event.summary(Language::De),
         "\u{1f4c5} Einladung: Ortstermin\nWann: Fr., 20.11.2026, 10:00 Uhr\nWiederholung: jede Woche, 3 Mal\nWo: Rathaus, Zimmer 12\n\
-         Online: https://teams.example/x\nVon: Bob\nMit: P0, P1, P2, P3, P4, P5, P6, P7, P8, P9 und 4 weiteren"
+         Online: https://teams.example/x\nVon: Bob\nMit: P0; P1; P2; P3; P4; P5; P6; P7; P8; P9 und 4 weiteren"
     );
     assert_eq!(event.description(), None);
 }
@@ -62,6 +62,8 @@ fn what_kind_of_message_it_is_stands_first() {
         ("reply", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:x@example.org", "\u{1f4c5} Zugesagt: T"),
         ("REPLY", "ATTENDEE;PARTSTAT=DECLINED:mailto:x@example.org", "\u{1f4c5} Nicht zugesagt: T"),
         ("REPLY", "ATTENDEE;PARTSTAT=TENTATIVE:mailto:x@example.org", "\u{1f4c5} Unter Vorbehalt zugesagt: T"),
+        ("REPLY", "SUMMARY:Zugesagt: T\nATTENDEE;PARTSTAT=ACCEPTED:mailto:x@example.org", "\u{1f4c5} Zugesagt: T"),
+        ("REQUEST", "SUMMARY:Abgesagt: T", "\u{1f4c5} Einladung: Abgesagt: T"),
         ("COUNTER", "", "\u{1f4c5} Anderer Terminvorschlag: T"),
     ] {
         assert_eq!(kind(method, lines), words);

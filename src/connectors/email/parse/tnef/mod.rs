@@ -17,14 +17,14 @@ const FILES: usize = 200;
 /// How deep messages in messages are unpacked.
 const DEPTH: usize = 3;
 
-// MS-OXTNEF section 2.1.3.2: the attributes that matter, with their types.
-const CODE_PAGE: u32 = 0x0006_9007;
-const MESSAGE_PROPERTIES: u32 = 0x0006_9003;
-const PLAIN_BODY: u32 = 0x0002_800c;
-const FILE_BEGINS: u32 = 0x0006_9002;
-const FILE_TITLE: u32 = 0x0001_8010;
-const FILE_DATA: u32 = 0x0006_800f;
-const FILE_PROPERTIES: u32 = 0x0006_9005;
+// MS-OXTNEF section 2.1.3.2: the attributes that matter. Some programs write other types before them.
+const CODE_PAGE: u16 = 0x9007;
+const MESSAGE_PROPERTIES: u16 = 0x9003;
+const PLAIN_BODY: u16 = 0x800c;
+const FILE_BEGINS: u16 = 0x9002;
+const FILE_TITLE: u16 = 0x8010;
+const FILE_DATA: u16 = 0x800f;
+const FILE_PROPERTIES: u16 = 0x9005;
 
 // MS-OXPROPS.
 const BODY: u16 = 0x1000;
@@ -90,7 +90,7 @@ fn unpack(bytes: &[u8], depth: usize) -> Option<Found> {
 }
 
 impl Packed {
-    fn take(&mut self, name: u32, data: &[u8], code_page: &str, depth: usize) {
+    fn take(&mut self, name: u16, data: &[u8], code_page: &str, depth: usize) {
         match name {
             FILE_TITLE if self.name.is_empty() => self.name = charset::decode(until_zero(data), code_page),
             FILE_DATA if self.bytes.is_empty() => self.bytes = data.to_vec(),
@@ -111,10 +111,10 @@ impl Packed {
             // The content begins behind the identifier of the interface that it has.
             Some(Value::Object(object)) => match object.get(16..).map(|inner| (inner, unpack(inner, depth + 1))) {
                 Some((_, Some(message))) => self.be_message(message),
-                Some((inner, None)) => self.bytes = inner.to_vec(),
-                None => {}
+                Some((inner, None)) if !inner.is_empty() => self.bytes = inner.to_vec(),
+                _ => {}
             },
-            Some(Value::Bytes(bytes)) => self.bytes = bytes.clone(),
+            Some(Value::Bytes(bytes)) if !bytes.is_empty() => self.bytes = bytes.clone(),
             _ => {}
         }
     }
@@ -202,9 +202,9 @@ impl<'x> Reader<'x> {
     }
 
     /// Name and data of the next attribute (MS-OXTNEF section 2.1.3.1). Many programs write wrong checksums.
-    fn attribute(&mut self) -> Option<(u32, &'x [u8])> {
+    fn attribute(&mut self) -> Option<(u16, &'x [u8])> {
         self.take(1)?;
-        let name = self.number()?;
+        let (name, _kind) = (self.short()?, self.short()?);
         let length = usize::try_from(self.number()?).ok()?;
         // What was cut off is read as far as it goes.
         let data = self.take(length.min(self.0.len()))?;

@@ -1,9 +1,10 @@
 use super::*;
 
 /// Writes an attribute of a message or a file.
-fn attribute(out: &mut Vec<u8>, name: u32, data: &[u8]) {
+fn attribute(out: &mut Vec<u8>, name: u16, data: &[u8]) {
     out.push(1);
     out.extend(name.to_le_bytes());
+    out.extend([6, 0]);
     out.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
     out.extend(data);
     let sum = data.iter().fold(0u16, |sum, byte| sum.wrapping_add(u16::from(*byte)));
