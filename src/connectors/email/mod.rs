@@ -36,7 +36,7 @@ use crate::{
 };
 use address::Identity;
 use async_trait::async_trait;
-use config::Config;
+use config::{Config, FullMessage};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -56,12 +56,15 @@ struct Email {
     imap: Option<Arc<imap::Account>>,
     hold: Duration,
     max_size: u64,
+    full_message: FullMessage,
 }
 
 fn build(document: &Document, env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error> {
-    let Config { language, identity, smtp, connections, lmtp, imap, hold, max_size } = Config::read(document, env)?;
+    let Config { language, identity, smtp, connections, lmtp, imap, hold, max_size, full_message } =
+        Config::read(document, env)?;
     let (smtp, imap) = (smtp::Pool::new(smtp, connections), imap.map(Arc::new));
-    Ok(Arc::new(Email { identity: Arc::new(identity), language, smtp, connections, lmtp, imap, hold, max_size }))
+    let identity = Arc::new(identity);
+    Ok(Arc::new(Email { identity, language, smtp, connections, lmtp, imap, hold, max_size, full_message }))
 }
 
 #[async_trait]
@@ -113,7 +116,14 @@ impl Connector for Email {
 
     async fn read(&self, raw: &RawArrival, _attempt: u32) -> Result<Inbound, Failure> {
         let max_size = self.max_size + TRACE_HEADERS;
-        parse::Reader { identity: &self.identity, language: self.language, max_size }.read(raw)
+        let reader = parse::Reader { identity: &self.identity, language: self.language, max_size };
+        let mut read = reader.read(raw)?;
+        if let Inbound::Message(arrival) = &mut read
+            && let Some(original) = &mut arrival.original
+        {
+            original.at_once = self.full_message == FullMessage::Attach;
+        }
+        Ok(read)
     }
 
     async fn check(&self) -> Vec<Finding> {
@@ -131,5 +141,30 @@ impl Connector for Email {
         };
         let (smtp, lmtp, imap) = tokio::join!(self.smtp.check(), lmtp, imap);
         [Some(smtp), lmtp, imap].into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    async fn shown_at_once(key: &str) -> bool {
+        let section = format!(
+            "connectors:\n  email:\n    domain: amt.example\n    smtp: {{ host: 127.0.0.1, tls: none }}\n    \
+             lmtp: {{ listen: '127.0.0.1:0' }}\n{key}"
+        );
+        let connector = build(&Document::new(Path::new("config.yaml"), section), &|_| None).unwrap();
+        match connector.read(&fixture::raw("outlook-reply"), 1).await.unwrap() {
+            Inbound::Message(arrival) => arrival.original.unwrap().at_once,
+            Inbound::Receipt(receipt) => panic!("{receipt:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_configuration_says_when_the_whole_mail_is_shown() {
+        assert!(!shown_at_once("").await);
+        assert!(!shown_at_once("    full_message: on_demand\n").await);
+        assert!(shown_at_once("    full_message: attach\n").await);
     }
 }

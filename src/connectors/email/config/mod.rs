@@ -1,5 +1,6 @@
 //! The section `connectors.email` of the configuration.
 
+mod original;
 mod units;
 
 use super::{
@@ -11,6 +12,7 @@ use crate::{
     language::Language,
     yaml::{self, Document, Secret, SecretSource},
 };
+pub use original::FullMessage;
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use units::{Size, Span};
@@ -35,6 +37,9 @@ struct Section {
     /// How long a mail waits for further lines, edits and deletions before it is sent.
     #[serde(default = "hold")]
     hold: Span<0, 600>,
+    /// How people get at the part of a mail that is not shown.
+    #[serde(default)]
+    full_message: FullMessage,
 }
 
 /// The mail server that takes what we send.
@@ -132,13 +137,15 @@ pub struct Config {
     pub hold: Duration,
     /// In bytes.
     pub max_size: u64,
+    pub full_message: FullMessage,
 }
 
 impl Config {
     /// Reads `connectors.email`, the files that it names, and the secrets.
     pub fn read(document: &Document, env: yaml::Env<'_>) -> Result<Self, yaml::Error> {
         let section: Section = document.section(&["connectors", "email"])?;
-        let Section { domain, from, smtp, lmtp, imap, max_size: Size(max_size), hold: Span(hold) } = section;
+        let Section { domain, from, smtp, lmtp, imap, max_size: Size(max_size), hold: Span(hold), full_message } =
+            section;
         let from = from.replace("{domain}", &domain);
         let identity = Identity::new(&domain, &from).map_err(|e| document.error(SECTION, e))?;
         if lmtp.is_none() && imap.is_none() {
@@ -158,6 +165,7 @@ impl Config {
             imap: imap.map(|imap| source.imap(imap, max_size)).transpose()?,
             hold,
             max_size,
+            full_message,
         })
     }
 }
@@ -243,18 +251,20 @@ mod tests {
         assert_eq!((config.smtp.server.to_string().as_str(), config.connections), ("mx.example:25", 32));
         assert_eq!((config.smtp.hello.as_str(), config.max_size), ("chat.example", 25_000_000));
         assert!(config.smtp.login.is_none() && config.imap.is_none());
+        assert_eq!(config.full_message, FullMessage::OnDemand);
         assert_eq!(config.lmtp.unwrap().port(), 2525);
     }
 
     #[test]
     fn all_keys_are_read() {
         let config = read(
-            "domain: chat.example\nfrom: '{localpart}@{domain}'\nmax_size: 1MiB\n\
+            "domain: chat.example\nfrom: '{localpart}@{domain}'\nmax_size: 1MiB\nfull_message: attach\n\
              smtp: { host: mx.example, port: 26, tls: none, username: u, password: p, connections: 3, hello: me.example }\n\
              imap: { host: mx.example, tls: none, username: bridge, mailbox: Büro, poll: 2m }",
         );
         let config = config.unwrap();
         assert_eq!((config.smtp.server.port, config.connections, config.max_size), (26, 3, 1 << 20));
+        assert_eq!(config.full_message, FullMessage::Attach);
         let (user, password) = config.smtp.login.unwrap();
         assert_eq!((user.as_str(), password.expose(), config.smtp.hello.as_str()), ("u", "p", "me.example"));
         let imap = config.imap.unwrap();
@@ -275,6 +285,7 @@ mod tests {
             (format!("{smtp}, prot: 25 {good}"), vec!["line 4", "`prot`", "known are", "`port`"]),
             (format!("{smtp} {good}\nmax_size: large"), vec!["max_size", "write 25MB"]),
             (format!("{smtp} {good}\nmax_size: 5"), vec!["max_size", "between 100kB and 1GB"]),
+            (format!("{smtp} {good}\nfull_message: never"), vec!["full_message", "`never`", "`attach`", "`on_demand`"]),
             (format!("{smtp} {good}\nholt: 10s"), vec!["`holt`", "known are", "`hold`"]),
             (format!("{smtp} }}\nlmtp: {{ listen: 'localhost' }}"), vec!["lmtp.listen", "address"]),
             (

@@ -1,5 +1,6 @@
 //! The words of a mail, put together from its parts.
 
+use super::original;
 use crate::{
     connectors::email::{
         mime::Part,
@@ -17,6 +18,8 @@ const HTML: usize = 512 * 1024;
 pub struct Piece {
     pub text: Option<String>,
     pub html: Option<String>,
+    /// A quote, a signature or a whole form was left out.
+    pub is_cut: bool,
 }
 
 impl Piece {
@@ -25,16 +28,20 @@ impl Piece {
         let is = |name: &str, value: &str| part.parameter(name).is_some_and(|found| found.eq_ignore_ascii_case(value));
         let text = part.text();
         let text = if is("format", "flowed") { flowed::decode(&text, is("delsp", "yes")) } else { text };
-        Self { text: Some(clean::lines(&text)), html: None }
+        Self { text: Some(clean::lines(&text)), ..Self::default() }
     }
 
     /// Reads an HTML document. Of a very long one only the words are kept.
     pub fn of_html(html: &str) -> Self {
         let html = clean::without_controls(html);
         if html.len() > HTML {
-            return Self { text: Some(html::to_text(&html)), html: None };
+            return Self { text: Some(html::to_text(&html)), html: None, is_cut: true };
         }
-        Self { text: None, html: Some(html) }
+        Self { html: Some(html), ..Self::default() }
+    }
+
+    pub fn of_text(text: String) -> Self {
+        Self { text: Some(text), ..Self::default() }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -47,6 +54,7 @@ impl Piece {
         for pieces in alternatives {
             let has_html = pieces.iter().any(|piece| piece.html.is_some());
             let has_text = pieces.iter().any(|piece| piece.text.is_some());
+            one.is_cut |= pieces.iter().any(|piece| piece.is_cut);
             let Body { text, html } = joined(pieces);
             if has_html {
                 one.html = html;
@@ -59,36 +67,34 @@ impl Piece {
         one
     }
 
-    /// Without the quotes at the end, in both forms. A form that cannot be cut like the other is dropped.
+    /// Without quotes and signature, in both forms. The HTML has marks for them and decides; where only the other form
+    /// shows a quote, the HTML is dropped rather than shown with it.
     pub fn without_quotes(self) -> Self {
-        let text = self.text.filter(|text| !text.trim().is_empty());
-        match (text, self.html) {
-            (Some(text), None) => Self { text: Some(quote::cut(&text).0), html: None },
-            (Some(text), Some(html)) => {
-                let (text, taken) = quote::cut(&text);
-                let html = if taken == Taken::Nothing { Some(html) } else { cut_alike(html, taken) };
-                Self { text: Some(text), html }
-            }
-            (None, Some(html)) => {
-                let html = quote::html::cut(&html).map_or(html.clone(), str::to_owned);
-                let (text, taken) = quote::cut(&html::to_text(&html));
-                // A quote that only its words show.
-                let is_whole = taken != Taken::Quote && !quote::ends_in_attribution(&text);
-                Self { text: Some(text), html: is_whole.then_some(html) }
-            }
-            (None, None) => Self::default(),
-        }
+        let text = self.text.filter(|text| !text.trim().is_empty()).map(|text| quote::cut(&text));
+        let Some(html) = self.html else {
+            let is_cut = self.is_cut || text.as_ref().is_some_and(|(_, taken)| *taken > Taken::Nothing);
+            return Self { text: text.map(|(text, _)| text), html: None, is_cut };
+        };
+        let (kept, taken) = quote::html::cut(&html);
+        let by_words = text.as_ref().map_or(taken, |(_, taken)| *taken);
+        // What is set apart and not marked as a quote may be a law or a poem.
+        let decides = taken == Taken::Quote || by_words < Taken::Quote || has_citation(kept);
+        let text = match text {
+            Some((text, by_words)) if by_words == taken || !decides => text,
+            _ => html::to_text(kept),
+        };
+        let is_cut = self.is_cut || taken > Taken::Nothing || !decides;
+        Self { text: Some(text), html: decides.then(|| kept.to_owned()), is_cut }
+    }
+
+    /// Whether nothing is left out that somebody could miss.
+    pub fn is_whole(&self) -> bool {
+        !self.is_cut && !self.html.as_deref().is_some_and(original::is_simplified)
     }
 }
 
-/// The HTML without what was taken from the text; `None` if it would show more than the text.
-fn cut_alike(html: String, taken: Taken) -> Option<String> {
-    match quote::html::cut(&html) {
-        Some(kept) if !quote::ends_in_attribution(&html::to_text(kept)) => Some(kept.to_owned()),
-        // A signature without a mark does no harm.
-        None if taken == Taken::Signature => Some(html),
-        _ => None,
-    }
+fn has_citation(html: &str) -> bool {
+    html.to_ascii_lowercase().contains("<blockquote")
 }
 
 /// All pieces, one below the other. There is always text where there are words; there is HTML if any piece has some.
@@ -114,11 +120,11 @@ mod tests {
     use super::*;
 
     fn text(text: &str) -> Piece {
-        Piece { text: Some(text.to_owned()), html: None }
+        Piece { text: Some(text.to_owned()), ..Piece::default() }
     }
 
     fn html(html: &str) -> Piece {
-        Piece { text: None, html: Some(html.to_owned()) }
+        Piece { html: Some(html.to_owned()), ..Piece::default() }
     }
 
     #[test]
@@ -143,36 +149,64 @@ mod tests {
 
     #[test]
     fn an_empty_text_beside_html_is_made_from_it() {
-        let piece = Piece { text: Some(" \n".into()), html: Some("<p>Hallo</p>".into()) };
+        let piece = Piece { text: Some(" \n".into()), ..html("<p>Hallo</p>") };
         assert_eq!(joined(vec![piece.without_quotes()]).text, "Hallo");
     }
 
     #[test]
     fn both_forms_lose_the_quote_or_only_the_text_is_left() {
-        let quoted =
-            |html: &str| Piece { text: Some("Ja.\n\n> Passt es?".into()), html: Some(html.into()) }.without_quotes();
-        assert_eq!(quoted("Ja.<blockquote type=cite>Passt es?</blockquote>").html.as_deref(), Some("Ja."));
+        let quoted = |form: &str| Piece { text: Some("Ja.\n\n> Passt es?".into()), ..html(form) }.without_quotes();
+        for both in [
+            "Ja.<blockquote type=cite>Passt es?</blockquote>",
+            "Ja.<p>Am 1.2.2026 schrieb Anna:</p><blockquote>Passt es?</blockquote>",
+        ] {
+            assert_eq!(quoted(both).html.as_deref(), Some("Ja."), "{both}");
+        }
         assert_eq!(quoted("Ja.<div>Passt es?</div>").html, None);
-        assert_eq!(
-            quoted("Ja.<p>Am 1.2.2026 schrieb Anna:</p><blockquote type=cite>Passt es?</blockquote>").html,
-            None
-        );
-        assert_eq!(quoted("x").text.as_deref(), Some("Ja."));
+        let found = quoted("x");
+        assert!(found.text.as_deref() == Some("Ja.") && !found.is_whole());
+    }
+
+    #[test]
+    fn a_text_that_shows_more_than_the_marks_of_the_html_is_made_from_it() {
+        let unmarked =
+            Piece { text: Some("Ja.\nPasst es?".into()), ..html("Ja.<div class=yahoo_quoted>Passt es?</div>") };
+        assert_eq!(unmarked.without_quotes().text.as_deref(), Some("Ja."));
+    }
+
+    #[test]
+    fn what_the_sender_cites_is_not_what_they_answer() {
+        let law = "<p>Im Gesetz steht:</p><blockquote>Es ist verboten.</blockquote>";
+        let both = Piece { text: Some("Im Gesetz steht:\n\n> Es ist verboten.".into()), ..html(law) };
+        for piece in [html(law), both] {
+            let kept = piece.without_quotes();
+            assert_eq!(kept.text.as_deref(), Some("Im Gesetz steht:\n\n> Es ist verboten."));
+            assert!(kept.html.as_deref() == Some(law) && kept.is_whole());
+        }
+    }
+
+    #[test]
+    fn a_chat_line_is_whole() {
+        for piece in [text("Ja, gerne"), html("<p>Ja, <b>gerne</b></p>")] {
+            assert!(piece.without_quotes().is_whole());
+        }
+        assert!(!text("Ja\n--\nBob").without_quotes().is_whole());
+        assert!(!html("<p>Ja <span style='color:red'>nein</span></p>").without_quotes().is_whole());
     }
 
     #[test]
     fn html_alone_is_cut_by_its_marks_or_shown_as_the_cut_text() {
         let cut = |text: &str| html(text).without_quotes();
-        assert_eq!(cut("Ja.<div class=gmail_quote>x</div>").html.as_deref(), Some("Ja."));
+        assert_eq!(cut("Ja.<div class=yahoo_quoted>x</div>").html.as_deref(), Some("Ja."));
         let unmarked = cut("<p>Ja.</p><p>-----Original Message-----</p><p>Passt es?</p>");
-        assert_eq!((unmarked.text.as_deref(), unmarked.html), (Some("Ja."), None));
+        assert_eq!((unmarked.text.as_deref(), unmarked.html.as_deref()), (Some("Ja."), Some("<p>Ja.</p>")));
         let plain = cut("<p>Ja.</p>");
         assert_eq!((plain.text.as_deref(), plain.html.as_deref()), (Some("Ja."), Some("<p>Ja.</p>")));
     }
 
     #[test]
     fn huge_html_is_text() {
-        let body = joined(vec![Piece { text: Some("a".into()), html: Some("x".repeat(HTML + 1)) }]);
+        let body = joined(vec![Piece { text: Some("a".into()), ..html(&"x".repeat(HTML + 1)) }]);
         assert_eq!((body.text.as_str(), body.html), ("a", None));
     }
 }

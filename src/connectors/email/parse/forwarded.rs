@@ -32,5 +32,5 @@ pub fn head(headers: &Headers<'_>, language: Language) -> Piece {
             text.push_str(&language.look_up(key, &[("value", &value)]));
         }
     }
-    Piece { text: Some(text), html: None }
+    Piece::of_text(text)
 }

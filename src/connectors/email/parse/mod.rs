@@ -4,6 +4,7 @@ pub(super) mod attachment;
 mod body;
 mod calendar;
 mod forwarded;
+mod original;
 mod people;
 mod pictures;
 mod reaction;
@@ -48,6 +49,8 @@ impl Reader<'_> {
             mail.headers.sender().ok_or_else(|| Failure::permanent(Reason::Unreadable, "the mail has no sender"))?;
         let content = if self.is_readable(raw) { self.content(&mail, raw) } else { None };
         let content = content.unwrap_or_else(|| self.beyond(raw));
+        let subject = subject::bare(mail.headers.subject());
+        let original = (!content.is_whole).then(|| original::of(&raw.raw, subject.as_deref()));
         let people = people::of(&mail.headers, self.identity, &from);
         Ok(Inbound::Message(Box::new(Arrival {
             message: mail.headers.message_id().unwrap_or_else(|| made_id(raw)),
@@ -62,10 +65,10 @@ impl Reader<'_> {
             reaction: content.reaction,
             // Delta Chat says so in every mail.
             shows_reactions: content.reacts || !mail.headers.texts("Chat-Version").is_empty(),
-            subject: subject::bare(mail.headers.subject()),
+            subject,
             body: content.body,
             attachments: content.attachments,
-            original: None,
+            original,
         })))
     }
 
@@ -81,7 +84,8 @@ impl Reader<'_> {
         let mut pieces = walk.pieces(mail, &Place::default())?;
         if let Some(reaction) = walk.reaction {
             let body = Body { text: reaction.clone(), html: None };
-            return Some(Content { body, attachments: Vec::new(), reaction: Some(reaction), reacts: walk.reacts });
+            let reaction = Some(reaction);
+            return Some(Content { body, attachments: Vec::new(), reaction, reacts: walk.reacts, is_whole: true });
         }
         pieces.retain(|piece| !piece.is_empty());
         if pieces.is_empty() {
@@ -91,8 +95,10 @@ impl Reader<'_> {
         let placed = pictures::place(&mut pieces, &walk.files, self.language);
         // What was passed on is what the sender has to say.
         let is_forward = subject::is_forward(mail.headers.subject());
-        let own = if is_forward { pieces } else { pieces.into_iter().map(Piece::without_quotes).collect() };
-        let note = |key: &str| Piece { text: Some(self.language.look_up(key, &[])), html: None };
+        let own: Vec<Piece> = if is_forward { pieces } else { pieces.into_iter().map(Piece::without_quotes).collect() };
+        // Of an encrypted mail the original is a file already.
+        let is_whole = walk.is_sealed || own.iter().all(Piece::is_whole);
+        let note = |key: &str| Piece::of_text(self.language.look_up(key, &[]));
         let sealed = walk.is_sealed.then(|| note("mail-encrypted"));
         let signed = walk.is_signed.then(|| note("mail-signed"));
         let html: String = own.iter().filter_map(|piece| piece.html.as_deref()).collect();
@@ -102,7 +108,7 @@ impl Reader<'_> {
         if walk.is_sealed {
             attachments.push(attachment::of_mail(raw.raw.clone()));
         }
-        let mut content = Content { body, attachments, reaction: None, reacts: false };
+        let mut content = Content { body, attachments, reaction: None, reacts: false, is_whole };
         if content.body.text.is_empty() && content.attachments.is_empty() {
             self.fill(&mut content, mail, &html, raw);
         }
@@ -117,6 +123,7 @@ impl Reader<'_> {
             pictures
         } else if html.to_ascii_lowercase().contains("<img") {
             content.attachments.push(attachment::of_mail(raw.raw.clone()));
+            content.is_whole = true;
             self.language.look_up("mail-only-remote", &[])
         } else {
             subject::bare(mail.headers.subject()).unwrap_or_else(|| self.language.look_up("mail-empty", &[]))
@@ -125,7 +132,8 @@ impl Reader<'_> {
 
     fn beyond(&self, raw: &RawArrival) -> Content {
         let body = Body { text: self.language.look_up("mail-beyond-limits", &[]), html: None };
-        Content { body, attachments: vec![attachment::of_mail(raw.raw.clone())], reaction: None, reacts: false }
+        let attachments = vec![attachment::of_mail(raw.raw.clone())];
+        Content { body, attachments, reaction: None, reacts: false, is_whole: true }
     }
 }
 
@@ -136,6 +144,8 @@ struct Content {
     reaction: Option<String>,
     /// By RFC 9078.
     reacts: bool,
+    /// Nothing is left out that somebody could miss.
+    is_whole: bool,
 }
 
 /// A Message-ID for a mail without one: the same for a repeat, and in nobody's domain (RFC 2606).

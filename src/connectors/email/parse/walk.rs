@@ -150,7 +150,7 @@ impl Walk {
         match sealed::armour(text) {
             Sealed::Open(signed) => {
                 self.is_signed = true;
-                Piece { text: Some(signed), html: None }
+                Piece::of_text(signed)
             }
             Sealed::Closed => {
                 self.is_sealed = true;
@@ -203,7 +203,7 @@ impl Walk {
         let Some(name) = self.files.last().map(|file| file.attachment.name.clone()) else { return Vec::new() };
         let mark = pictures::mark(self.language, &name);
         self.marks.push(mark.clone());
-        vec![Piece { text: Some(mark), html: None }]
+        vec![Piece::of_text(mark)]
     }
 
     /// A mail inside of the mail: its header and its words below the sender's own.
@@ -221,8 +221,8 @@ impl Walk {
             return;
         }
         self.events.push(event.key());
-        self.first.push(Piece { text: Some(event.summary(self.language)), html: None });
-        let description = event.description().map(|text| Piece { text: Some(text), html: None });
+        self.first.push(Piece::of_text(event.summary(self.language)));
+        let description = event.description().map(Piece::of_text);
         self.otherwise = self.otherwise.take().or(description);
         self.keep(part);
         if let (None, Some(file)) = (part.headers.file_name(), self.files.last_mut()) {

@@ -1,282 +1,262 @@
-//! Where in an HTML mail the words of the sender end. Mail programs mark what they quote; what has no mark is not cut.
+//! The words of a sender in HTML: read as lines, with the marks of mail programs as the marks of plain text, so that one
+//! set of rules serves both.
 
-/// How far what is marked goes.
-#[derive(Clone, Copy, PartialEq)]
-enum Reach {
-    /// The element.
-    Element,
-    /// Everything below.
-    Below,
-}
-use Reach::{Below, Element};
+use super::{
+    Taken, contact, footer, head,
+    marks::{self, Mark},
+    page::{self, PICTURE, SIGNATURE_END, is_own},
+    tags::{self, Tag},
+};
 
-/// A tag, an attribute of it and how its value begins (lower-case); a class may stand among others.
-const MARKS: &[(&str, &str, &str, Reach)] = &[
-    // Outlook on the web, new Outlook, Outlook for phones
-    ("div", "id", "divrplyfwdmsg", Below),
-    ("div", "id", "appendonsend", Below),
-    ("div", "id", "x_divrplyfwdmsg", Below),
-    ("div", "id", "mail-editor-reference-message-container", Below),
-    ("div", "class", "ms-outlook-mobile-reference-message", Below),
-    // Gmail
-    ("div", "class", "gmail_quote", Element),
-    ("div", "class", "gmail_signature", Element),
-    ("span", "class", "gmail_signature_prefix", Element),
-    ("div", "class", "gmail_extra", Element),
-    // Thunderbird
-    ("div", "class", "moz-cite-prefix", Element),
-    ("div", "class", "moz-signature", Element),
-    ("pre", "class", "moz-signature", Element),
-    // Apple Mail, Thunderbird and others
-    ("blockquote", "type", "cite", Element),
-    ("blockquote", "class", "gmail_quote", Element),
-    // GMX and WEB.DE
-    ("div", "name", "quote", Element),
-    // Others
-    ("div", "class", "yahoo_quoted", Element),
-    ("div", "class", "protonmail_quote", Element),
-    ("blockquote", "class", "tutanota_quote", Element),
+/// Elements that stand in lines of their own.
+const BLOCKS: &[&str] = &[
+    "address",
+    "article",
+    "blockquote",
+    "body",
+    "center",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "fieldset",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hr",
+    "li",
+    "main",
+    "ol",
+    "p",
+    "pre",
+    "section",
+    "table",
+    "tbody",
+    "tr",
+    "ul",
 ];
+/// Elements whose content nobody sees.
+const UNSEEN: &[&str] = &["head", "style", "script", "title", "template", "noscript"];
+/// How many lines of a signature are looked at.
+const SIGNATURE: usize = 30;
 
-/// The HTML above the quotes and the signature at its end; `None` if there is no mark, if the sender wrote below it, or
-/// if nothing would be left. The result may leave elements open.
-pub fn cut(html: &str) -> Option<&str> {
-    let spans = spans(html);
-    let mut last_own = 0;
-    let mut at = 0;
-    // The end of the last words that stand in no span: the spans behind it are the end of the mail.
-    for span in spans.iter().chain([&Span { start: html.len(), end: html.len() }]) {
-        if has_words(html.get(at..span.start)?) {
-            last_own = span.start;
-        }
-        at = span.end;
+/// The HTML of the sender's own words, and what was taken away. The result may open and close elements that it does not
+/// close and open. What would leave nothing is not cut.
+pub fn cut(html: &str) -> (&str, Taken) {
+    let lines = lines(html);
+    let words: Vec<&str> = lines.iter().map(|line| line.words.as_str()).collect();
+    let page::Kept { lines: kept, taken } = page::keep(&words);
+    if taken == Taken::Nothing {
+        return (html, taken);
     }
-    let start = spans.iter().map(|span| span.start).find(|start| *start >= last_own)?;
-    let kept = without_rule(html.get(..start)?);
-    (has_words(kept) || kept.contains("<img")).then_some(kept)
+    let start = if kept.start == 0 { Some(0) } else { lines.get(kept.start).map(|line| line.start) };
+    // Empty lines above what was cut go with it.
+    let shown = words.get(kept.clone()).unwrap_or_default();
+    let last = shown.iter().rposition(|line| is_own(line) || page::is_quoted(line) || line.contains(PICTURE));
+    let end = kept.start + last.map_or(shown.len(), |last| last + 1);
+    let end = lines.get(end).map_or(html.len(), |line| line.start);
+    (start.and_then(|start| html.get(start..end)).unwrap_or(html), taken)
 }
 
-struct Span {
+/// A line as a reader sees it.
+struct Line {
+    words: String,
+    /// Where what belongs to it begins, in bytes of the HTML.
     start: usize,
-    end: usize,
 }
 
-/// What is marked as not the sender's, in order; marks inside a span are not looked at.
-fn spans(html: &str) -> Vec<Span> {
-    let mut spans = Vec::new();
+fn lines(html: &str) -> Vec<Line> {
+    let mut reader = Reader::default();
     let mut at = 0;
-    while let Some(tag) = next_tag(html, at) {
+    while let Some(tag) = tags::next(html, at) {
+        reader.text(html.get(at..tag.start).unwrap_or_default(), at);
+        reader.tag(&tag);
         at = tag.end;
-        let Some(reach) = reach(html, &tag) else { continue };
-        let end = if reach == Element { element_end(html, &tag) } else { html.len() };
-        spans.push(Span { start: tag.start, end });
-        at = end;
     }
-    spans
+    reader.text(html.get(at..).unwrap_or_default(), at);
+    reader.end_line(html.len());
+    reader.end_signature();
+    reader.lines
 }
 
-struct Tag<'x> {
-    start: usize,
-    end: usize,
-    /// Lower-case, with a slash before it if it closes.
+/// An element that is open: its name, and how many of that name are.
+struct Open {
     name: String,
-    attributes: &'x str,
+    depth: usize,
 }
 
-/// The next tag from `at` on; comments and what stands in style sheets are no tags.
-fn next_tag(html: &str, at: usize) -> Option<Tag<'_>> {
-    let start = at + html.get(at..)?.find('<')?;
-    let rest = html.get(start + 1..)?;
-    if rest.starts_with("!--") {
-        let end = rest.find("-->").map_or(html.len(), |end| start + 1 + end + 3);
-        return Some(Tag { start, end, name: String::new(), attributes: "" });
+impl Open {
+    fn new(tag: &Tag<'_>) -> Self {
+        Self { name: tag.name.clone(), depth: 1 }
     }
-    let close = rest.find('>')?;
-    let inner = rest.get(..close)?;
-    let name_end = inner.find(|c: char| c.is_whitespace()).unwrap_or(inner.len());
-    let (name, attributes) = inner.split_at_checked(name_end)?;
-    Some(Tag { start, end: start + 1 + close + 1, name: name.to_ascii_lowercase(), attributes })
-}
 
-fn reach(html: &str, tag: &Tag<'_>) -> Option<Reach> {
-    if tag.attributes.is_empty() {
-        return None;
-    }
-    let found = MARKS.iter().find(|(name, attribute, value, _)| {
-        let is_class = *attribute == "class";
-        tag.name == *name
-            && attribute_value(tag.attributes, attribute).is_some_and(|found| {
-                let found = found.to_ascii_lowercase();
-                if is_class { found.split_whitespace().any(|one| one.starts_with(value)) } else { found == *value }
-            })
-    });
-    found.map(|(_, _, _, reach)| *reach).or_else(|| is_outlook_head(html, tag).then_some(Below))
-}
-
-/// Outlook for Windows marks its quotes by nothing but a line above "Von: ...".
-fn is_outlook_head(html: &str, tag: &Tag<'_>) -> bool {
-    let style = attribute_value(tag.attributes, "style").filter(|_| tag.name == "div");
-    let has_line = style.is_some_and(|style| style.to_ascii_lowercase().replace(' ', "").contains("border-top:solid"));
-    let below = html.get(tag.end..).unwrap_or_default();
-    let below: String = below.chars().take(1500).collect();
-    has_line && ["Von:", "From:", "De:"].iter().any(|word| words(&below).trim_start().starts_with(word))
-}
-
-/// The value of an attribute, quoted in either way or not at all.
-fn attribute_value<'x>(attributes: &'x str, name: &str) -> Option<&'x str> {
-    let lower = attributes.to_ascii_lowercase();
-    let (at, _) = lower.match_indices(name).find(|(at, _)| {
-        let after = lower.get(at + name.len()..).unwrap_or_default().trim_start();
-        let before = lower.get(..*at).unwrap_or_default();
-        after.starts_with('=') && before.ends_with(|c: char| c.is_whitespace() || c == '"' || c == '\'')
-    })?;
-    let value = attributes.get(at + name.len()..)?.trim_start().strip_prefix('=')?.trim_start();
-    match value.chars().next()? {
-        quote @ ('"' | '\'') => value.get(1..)?.split(quote).next(),
-        _ => value.split(|c: char| c.is_whitespace() || c == '/').next(),
+    /// Whether this tag is its end.
+    fn ends_with(&mut self, tag: &Tag<'_>) -> bool {
+        if tag.name == self.name {
+            self.depth = if tag.closes { self.depth.saturating_sub(1) } else { self.depth + 1 };
+        }
+        self.depth == 0
     }
 }
 
-/// Behind the end tag that belongs to this one.
-fn element_end(html: &str, tag: &Tag<'_>) -> usize {
-    let mut depth = 1usize;
-    let mut at = tag.end;
-    while let Some(next) = next_tag(html, at) {
-        at = next.end;
-        if next.name == tag.name {
-            depth += 1;
-        } else if next.name.strip_prefix('/') == Some(tag.name.as_str()) {
-            depth -= 1;
-            if depth == 0 {
-                return next.end;
+#[derive(Default)]
+struct Reader {
+    lines: Vec<Line>,
+    /// The line that is being read, and where it starts.
+    words: String,
+    start: usize,
+    unseen: Option<Open>,
+    quote: Option<Open>,
+    /// With the line that stands for its beginning.
+    signature: Option<(Open, usize)>,
+    /// Line breaks in the text are line breaks.
+    preformatted: bool,
+}
+
+impl Reader {
+    /// Text between tags; `at` is where it stands.
+    fn text(&mut self, text: &str, mut at: usize) {
+        if self.unseen.is_some() {
+            return;
+        }
+        for line in text.split_inclusive('\n') {
+            at += line.len();
+            self.push(line);
+            if self.preformatted && line.ends_with('\n') {
+                self.force_line(at);
             }
         }
     }
-    html.len()
-}
 
-fn has_words(html: &str) -> bool {
-    words(html).chars().any(|c| {
-        c.is_alphanumeric()
-            || (!c.is_ascii() && !c.is_whitespace() && !crate::connectors::email::text::clean::is_unseen(c))
-    })
-}
-
-/// What stands between the tags, without style sheets and character references.
-fn words(html: &str) -> String {
-    let mut out = String::new();
-    let mut at = 0;
-    while let Some(tag) = next_tag(html, at) {
-        push_words(&mut out, html.get(at..tag.start).unwrap_or_default());
-        let unseen = ["style", "script", "title"].contains(&tag.name.as_str());
-        at = if unseen { element_end(html, &tag) } else { tag.end };
-    }
-    push_words(&mut out, html.get(at..).unwrap_or_default());
-    out
-}
-
-fn push_words(out: &mut String, text: &str) {
-    let mut pieces = text.split('&');
-    out.push_str(pieces.next().unwrap_or_default());
-    for piece in pieces {
-        // A named character is a letter only where it has a long name: `&uuml;` is, `&nbsp;` and `&#8203;` are not.
-        let (reference, rest) = piece.split_once(';').filter(|(name, _)| name.len() <= 8).unwrap_or(("", piece));
-        if ["uml", "lig", "acute", "grave", "circ"].iter().any(|end| reference.ends_with(end)) {
-            out.push('x');
-        }
-        out.push_str(rest);
-    }
-}
-
-/// Outlook draws a line above the quote.
-fn without_rule(html: &str) -> &str {
-    let trimmed = html.trim_end();
-    match trimmed.rfind('<').and_then(|at| trimmed.split_at_checked(at)) {
-        Some((before, tag)) if tag.get(..3).is_some_and(|t| t.eq_ignore_ascii_case("<hr")) && tag.ends_with('>') => {
-            before
-        }
-        _ => html,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TOP: &str = "<html><head><style>.x{color:red}</style></head><body><div>Ja, das passt.</div>";
-
-    #[test]
-    fn the_quotes_of_every_program_are_cut() {
-        for below in [
-            "<div id=\"appendonsend\"></div><hr style=\"width:98%\"><div id=\"divRplyFwdMsg\"><b>Von:</b> Anna</div><div>Passt es?</div>",
-            "<hr tabindex=\"-1\"><div id=\"divRplyFwdMsg\" dir=\"ltr\"><b>Von:</b> Anna</div>Passt es?",
-            "<div style='border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0cm 0cm 0cm'><p class=MsoNormal><b><span lang=DE>Von:</span></b> Anna</p></div><p>Passt es?</p>",
-            "<br><div class=\"gmail_quote gmail_quote_container\"><div dir=\"ltr\" class=\"gmail_attr\">Am 12.11. schrieb Anna:<br></div><blockquote class=\"gmail_quote\">Passt es?<div>x</div></blockquote></div>",
-            "<div class=\"moz-cite-prefix\">Am 12.11. schrieb Anna:<br></div><blockquote type=\"cite\" cite=\"mid:x\"><div>Passt es?</div></blockquote><p><br>&nbsp;</p><div class=\"moz-signature\">-- <br>Bob</div>",
-            "<div><br><blockquote type='cite'><div>Am 12.11. schrieb Anna:</div><br class=\"x\">Passt es?</blockquote></div><br>",
-            "<div name=\"quote\" style=\"margin:10px\"><b>Gesendet:</b> x<div name=\"quoted-content\">Passt es?</div></div>",
-            "<!-- > --><blockquote type=cite>Passt es?",
-        ] {
-            let html = format!("{TOP}{below}</body></html>");
-            let kept = cut(&html).expect(below);
-            assert!(
-                kept.contains("das passt.")
-                    && !kept.contains("Passt es?")
-                    && !kept.contains("Anna")
-                    && !kept.contains("<hr"),
-                "{kept}"
-            );
+    fn push(&mut self, text: &str) {
+        let mut decoded = String::with_capacity(text.len());
+        tags::decode(&mut decoded, text);
+        for c in decoded.chars() {
+            if !c.is_whitespace() {
+                self.words.push(c);
+            } else if !self.words.is_empty() && !self.words.ends_with(' ') {
+                self.words.push(' ');
+            }
         }
     }
 
-    #[test]
-    fn answers_below_or_between_quotes_are_not_cut() {
-        for below in [
-            "<blockquote type=\"cite\">Passt es?</blockquote><p>Ja.</p>",
-            "<div class=\"gmail_quote\">alt</div>&uuml;<br>",
-        ] {
-            assert_eq!(cut(&format!("{TOP}{below}")), None, "{below}");
+    fn tag(&mut self, tag: &Tag<'_>) {
+        if let Some(open) = &mut self.unseen {
+            if open.ends_with(tag) {
+                self.unseen = None;
+            }
+            return;
         }
-        let html = format!("{TOP}<blockquote type=cite>a</blockquote>Ja.<blockquote type=cite>b</blockquote>");
-        assert_eq!(cut(&html), html.strip_suffix("<blockquote type=cite>b</blockquote>"));
+        if !tag.closes && UNSEEN.contains(&tag.name.as_str()) {
+            self.unseen = Some(Open::new(tag));
+            return;
+        }
+        self.leave(tag);
+        self.layout(tag);
+        self.enter(tag);
     }
 
-    #[test]
-    fn what_would_leave_nothing_is_not_cut() {
-        for html in [
-            "<p>&nbsp;</p><blockquote type=cite>x</blockquote>",
-            "<style>x</style><div class=gmail_quote>x</div>",
-            "<p>Hallo</p>",
-            "",
-            "<",
-            "<div class=",
-            "<div class='gmail_quote",
-        ] {
-            assert_eq!(cut(html), None, "{html}");
+    /// Ends lines where a reader sees an end.
+    fn layout(&mut self, tag: &Tag<'_>) {
+        match tag.name.as_str() {
+            "br" => self.force_line(tag.end),
+            "td" | "th" if !tag.closes => self.words.push(' '),
+            "img" => self.words.push(PICTURE),
+            "pre" => self.preformatted = !tag.closes,
+            _ => {}
         }
-        assert!(cut("<img src=cid:x><div class=gmail_quote>x</div>").is_some());
+        if BLOCKS.contains(&tag.name.as_str()) {
+            self.end_line(if tag.closes { tag.end } else { tag.start });
+        }
+        // Word writes every line as a paragraph, without a gap between them.
+        let has_gap = tag.name == "p" && !tag.closes && !tag.attributes.to_ascii_lowercase().contains("mso");
+        if has_gap && self.lines.last().is_some_and(|line| !line.words.is_empty()) {
+            self.force_line(tag.start);
+        }
     }
 
-    #[test]
-    fn an_attribute_is_found_however_it_is_written() {
-        for attributes in [" a=1 class=\"x y\"", " CLASS = 'x y'", " data-class=\"no\" class=\"x y\""] {
-            assert_eq!(attribute_value(attributes, "class"), Some("x y"), "{attributes}");
+    fn enter(&mut self, tag: &Tag<'_>) {
+        let mark = marks::of(tag).or_else(|| self.is_attributed(tag).then_some(Mark::Quote));
+        let Some(mark) = mark.filter(|_| self.quote.is_none()) else { return };
+        match mark {
+            Mark::Quote => {
+                self.end_line(tag.start);
+                self.quote = Some(Open::new(tag));
+            }
+            Mark::Below => self.stand_in(tag, "-----Original Message-----"),
+            Mark::Signature if self.signature.is_none() => {
+                self.stand_in(tag, "--");
+                self.signature = Some((Open::new(tag), self.lines.len() - 1));
+            }
+            Mark::Signature => {}
         }
-        assert_eq!(attribute_value(" type=cite", "type"), Some("cite"));
-        assert_eq!(attribute_value(" subclass=x", "class"), None);
     }
 
-    #[test]
-    fn documents_of_nothing_but_marks_come_to_an_end() {
-        for html in [
-            "<blockquote type=cite>".repeat(100_000),
-            "<div style=border-top:solid>".repeat(20_000),
-            "<style>".repeat(100_000),
-            "<!--".repeat(100_000),
-            "<div class=gmail_quote></div>x".repeat(20_000),
-        ] {
-            let length = html.len();
-            assert!(cut(&html).is_none_or(|kept| kept.len() <= length));
+    fn leave(&mut self, tag: &Tag<'_>) {
+        if self.quote.as_mut().is_some_and(|open| open.ends_with(tag)) {
+            self.end_line(tag.end);
+            self.quote = None;
         }
+        if self.signature.as_mut().is_some_and(|(open, _)| open.ends_with(tag)) {
+            self.end_line(tag.end);
+            self.end_signature();
+        }
+    }
+
+    /// A bare `blockquote` is a quote below "Am ... schrieb Anna Muster:". Elsewhere people quote laws with it.
+    fn is_attributed(&self, tag: &Tag<'_>) -> bool {
+        if tag.name != "blockquote" || tag.closes {
+            return false;
+        }
+        let near = self.lines.iter().rev().take(2 * head::ATTRIBUTION_LINES).map(|line| line.words.as_str());
+        let mut above: Vec<&str> = near.filter(|words| !words.is_empty()).take(head::ATTRIBUTION_LINES).collect();
+        above.reverse();
+        (0..above.len()).any(|at| {
+            let rest = above.get(at..).unwrap_or_default();
+            head::attribution(rest).is_some_and(|found| found.lines == rest.len())
+        })
+    }
+
+    /// Programs let people write into what they mark as a signature. The greeting is theirs, too.
+    fn end_signature(&mut self) {
+        let Some((_, first)) = self.signature.take() else { return };
+        let inside = self.lines.get(first + 1..).unwrap_or_default().iter().take(SIGNATURE);
+        let is_said = |line: &Line| {
+            !footer::is_of_program(&line.words)
+                && (contact::is_greeting(&line.words) || contact::is_sentence(&line.words))
+        };
+        if !inside.into_iter().any(is_said) {
+            self.lines.push(Line { words: SIGNATURE_END.to_owned(), start: self.start });
+        } else if let Some(line) = self.lines.get_mut(first) {
+            line.words.clear();
+        }
+    }
+
+    /// A line that is not in the text, for a mark.
+    fn stand_in(&mut self, tag: &Tag<'_>, words: &str) {
+        self.end_line(tag.start);
+        self.lines.push(Line { words: words.to_owned(), start: self.start });
+    }
+
+    /// Ends the line if there is something in it; the next one starts at `next`.
+    fn end_line(&mut self, next: usize) {
+        if !self.words.trim().is_empty() {
+            self.force_line(next);
+        }
+        self.words.clear();
+    }
+
+    fn force_line(&mut self, next: usize) {
+        let mark = if self.quote.is_some() { "> " } else { "" };
+        let words = format!("{mark}{}", self.words.trim());
+        self.lines.push(Line { words, start: self.start });
+        self.words.clear();
+        self.start = next;
     }
 }

@@ -147,12 +147,12 @@ fn message(data: &[u8], code_page: &str) -> Option<Piece> {
         (Some(html), _) => Piece::of_html(&html),
         (None, Some(Value::Bytes(compressed))) => match rtf::expand(compressed).map(|rtf| rtf::read(&rtf)) {
             Some(rtf::Words::Html(html)) => Piece::of_html(&html),
-            Some(rtf::Words::Text(words)) => Piece { text: Some(clean::lines(&words)), html: None },
+            Some(rtf::Words::Text(words)) => Piece::of_text(clean::lines(&words)),
             None => Piece::default(),
         },
         _ => Piece::default(),
     };
-    let piece = Piece { text: text.or(piece.text), html: piece.html };
+    let piece = Piece { text: text.or(piece.text), ..piece };
     let subject = || properties.text(SUBJECT).and_then(|subject| plain(&subject));
     if piece.html.is_some() || piece.text.as_ref().is_some_and(|text| !text.is_empty()) {
         Some(piece)
@@ -163,7 +163,7 @@ fn message(data: &[u8], code_page: &str) -> Option<Piece> {
 
 fn plain(text: &str) -> Option<Piece> {
     let text = clean::lines(text);
-    (!text.is_empty()).then_some(Piece { text: Some(text), html: None })
+    (!text.is_empty()).then_some(Piece::of_text(text))
 }
 
 fn until_zero(bytes: &[u8]) -> &[u8] {
