@@ -115,6 +115,14 @@ mod tests {
     }
 
     #[test]
+    fn a_proof_is_good_for_the_domains_below_its_own_and_not_for_those_that_only_end_like_it() {
+        let fields = Fields::read("Authentication-Results: mx.amt.example; dkim=pass header.d=example.org");
+        let of = |domain: &str| verdict(&fields, &["mx.amt.example".to_owned()], domain);
+        assert_eq!(of("a.b.example.org"), Verdict::Verified);
+        assert_eq!(of("notexample.org"), Verdict::Unverified);
+    }
+
+    #[test]
     fn only_the_servers_that_are_configured_are_believed() {
         let foreign = PASS.replace("mx.amt", "mx.evil");
         assert_eq!(say(&format!("{foreign}{RECEIVED}{MAIL}")), Verdict::Unknown);
