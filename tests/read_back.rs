@@ -79,7 +79,7 @@ impl Scene {
         let payloads: Vec<Vec<u8>> = query.fetch_all(&mut database).await.unwrap();
         let text = |payload: &Vec<u8>| {
             let payload: Value = serde_json::from_slice(payload).unwrap();
-            payload["delivery"]["body"]["text"].as_str().unwrap().to_owned()
+            payload["parts"][0]["words"]["body"]["text"].as_str().unwrap().to_owned()
         };
         payloads.iter().map(text).collect()
     }

@@ -104,7 +104,7 @@ impl Bridge {
             // An earlier attempt came this far, or the ghost was sent away meanwhile.
             return Ok(());
         }
-        let alone = self.ghosts_in(&portal).all(|(ghost, _)| *ghost == *join.ghost);
+        let alone = !self.ghosts_in(&portal).any(|(_, membership)| membership == Membership::Join);
         let portal = self.take_over(&mut tx, join, portal, state).await?;
         let parked_after = parked_after.filter(|_| backlog.is_complete).unwrap_or(join.parked_after);
         let parked = tx.parked(&join.room, parked_after).await?;

@@ -113,6 +113,7 @@ impl Bridge {
     /// What a user is called where nobody looks it up: the address of a ghost, else the first half of the id.
     pub(super) fn plain_name(&self, user: &UserId) -> String {
         let address = self.ghosts.parse(user).map(|(_, address)| address).filter(|address| !address.is_empty());
+        let address = address.map(|address| RemoteUserId::new(address).address().to_owned());
         address.unwrap_or_else(|| user.localpart().to_owned())
     }
 }

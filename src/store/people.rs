@@ -40,11 +40,12 @@ impl Store {
         tx.commit().await
     }
 
-    /// What a user is called in a room: the display name there, or that of a ghost.
+    /// What a user is called in a room: a ghost by its newest name, others by the display name there.
     pub async fn name_in(&self, room: &RoomId, user: &UserId) -> Result<Option<String>, Error> {
         let row = sqlx::query(
-            "SELECT name FROM members WHERE room_id = $1 AND mxid = $2 AND name IS NOT NULL
-             UNION ALL SELECT name FROM ghosts WHERE mxid = $2 LIMIT 1",
+            "SELECT name, 1 FROM ghosts WHERE mxid = $2
+             UNION ALL SELECT name, 2 FROM members WHERE room_id = $1 AND mxid = $2 AND name IS NOT NULL
+             ORDER BY 2 LIMIT 1",
         )
         .bind(room.as_str())
         .bind(user.as_str())

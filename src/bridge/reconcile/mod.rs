@@ -30,20 +30,16 @@ use std::sync::{Mutex, PoisonError};
 pub struct Reconcile {
     pub(super) doubt: Doubt,
     pub(super) echoes: Echoes,
-    /// The newest place in the homeserver's order that we know, and when it was asked for.
-    place: Mutex<Option<(String, i64)>>,
+    /// Where the next question to the homeserver goes on. It may be an old place: nothing is read back from there.
+    place: Mutex<Option<String>>,
 }
 
 impl Reconcile {
-    fn place(&self) -> Option<(String, i64)> {
+    fn place(&self) -> Option<String> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set_place(&self, place: String, asked_at: i64) {
-        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some((place, asked_at));
-    }
-
-    fn forget_place(&self) {
-        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    fn set_place(&self, place: Option<String>) {
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
     }
 }

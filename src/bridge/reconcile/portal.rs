@@ -108,16 +108,22 @@ impl Bridge {
 
     /// Reads one portal back; routes at once what is too much to keep.
     async fn read_portal(&self, portal: Unread, active: bool) -> Result<Reading, Failure> {
-        let (read_to, read_at) = self.reconcile.place().map_or((None, 0), |(place, at)| (Some(place), at));
-        let watermark = Watermark { room: portal.room, read_to, read_at, active };
+        let watermark = Watermark { room: portal.room, read_to: None, read_at: now(), active };
         let certain_since = Some(Instant::now());
         let mut reading = Reading { events: Vec::new(), newest: Newest::default(), watermark, certain_since };
-        let Some(after) = portal.read_to else { return Ok(reading) };
-        let after = Some(after.as_str()).filter(|after| !after.is_empty());
+        let after = portal.read_to.as_deref();
         let mut refusal = None;
         for ghost in portal.joined.iter().filter(|user| self.ghosts.is_ghost(user)) {
             reading.events.clear();
-            match self.walk(&self.homeserver.intent(ghost), &mut reading, after).await {
+            let reader = self.homeserver.intent(ghost);
+            let mut result = self.walk(&reader, &mut reading, after).await;
+            if let Err(Walk::Refused(error @ matrix::Error::Refused { status: 400, .. })) = &result {
+                // The homeserver's order is another one: it begins anew.
+                tracing::warn!(room = %reading.watermark.room, %error, "a portal cannot be read back");
+                reading.events.clear();
+                result = self.walk(&reader, &mut reading, None).await;
+            }
+            match result {
                 Ok(()) => return Ok(reading),
                 Err(Walk::Failed(failure)) => return Err(failure),
                 Err(Walk::Refused(error)) => refusal = Some(error),
@@ -126,11 +132,10 @@ impl Bridge {
         reading.events.clear();
         if let Some(error) = refusal {
             tracing::warn!(room = %reading.watermark.room, %error, "a portal cannot be read back");
-            if matches!(error, matrix::Error::Refused { status: 400 | 403 | 404, .. }) {
-                // Our ghosts are not in it any more, or the homeserver's order is another one: it begins anew.
-                return Ok(reading);
+            // Where our ghosts are not any more, there is nothing to read.
+            if !matches!(error, matrix::Error::Refused { status: 403 | 404, .. }) {
+                reading.certain_since = None;
             }
-            reading.certain_since = None;
         }
         // It was not read, and must not stay at the front of the sweep. Should nobody of us be there, then whoever comes
         // begins anew.
@@ -140,18 +145,24 @@ impl Bridge {
     }
 
     /// Goes from the newest event back to the watermark, and with what is older than the newest pages forth again.
-    async fn walk(&self, reader: &Intent<'_>, reading: &mut Reading, to: Option<&str>) -> Result<(), Walk> {
-        let asked_at = now();
+    /// `after`: empty: back to the beginning, `None`: not at all.
+    async fn walk(&self, reader: &Intent<'_>, reading: &mut Reading, after: Option<&str>) -> Result<(), Walk> {
         let room = reading.watermark.room.clone();
+        let asked_at = now();
+        let Some(after) = after else {
+            let page = reader.page(&room, None, None).await?;
+            (reading.watermark.read_to, reading.watermark.read_at) = (Some(page.start), asked_at);
+            return Ok(());
+        };
+        let to = Some(after).filter(|after| !after.is_empty());
         let mut older = Vec::new();
         let mut from: Option<String> = None;
         let mut pages = 0;
         loop {
             let page = reader.page(&room, from.as_deref(), to).await?;
             reading.newest.note(&self.read_events(page.events.iter().map(|raw| raw.json().get()), |_| ()));
-            if pages == 0 && reading.watermark.read_to.is_none() {
-                reading.watermark.read_to = Some(page.start);
-                reading.watermark.read_at = asked_at;
+            if pages == 0 {
+                (reading.watermark.read_to, reading.watermark.read_at) = (Some(page.start), asked_at);
             }
             pages += 1;
             if pages <= KEPT_PAGES {

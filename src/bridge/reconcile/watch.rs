@@ -1,7 +1,7 @@
 //! Notices when the homeserver was away, or believes that we were.
 
 use super::super::Bridge;
-use crate::{matrix::Error, store::now};
+use crate::matrix::Error;
 use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -77,16 +77,14 @@ impl Bridge {
     }
 
     async fn stays(&self, longest: Duration) -> bool {
-        let (asked_at, since) = (now(), self.reconcile.place().map(|(place, _)| place));
-        match self.homeserver.wait(&self.bot, since, longest).await {
+        match self.homeserver.wait(&self.bot, self.reconcile.place(), longest).await {
             Ok(place) => {
-                self.reconcile.set_place(place, asked_at);
+                self.reconcile.set_place(Some(place));
                 true
             }
-            // Then it cannot tell us its order either; portals are read back as far as they were when we joined.
             Err(error) if error.is_about_the_request() && !is_inner_fault(&error) => {
                 tracing::debug!(%error, "the homeserver does not let us wait");
-                self.reconcile.forget_place();
+                self.reconcile.set_place(None);
                 sleep(longest).await;
                 true
             }

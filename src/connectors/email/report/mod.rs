@@ -193,9 +193,7 @@ fn of_delivery(id: &str, identity: &Identity) -> Option<RemoteMessageId> {
 /// The message whose delivery stands as the detail in an envelope sender of ours.
 fn of_return_path(address: &str, identity: &Identity) -> Option<RemoteMessageId> {
     let address = address::remote(address)?;
-    identity.user_of(address.as_str())?;
-    let (_, id) = address.as_str().split_once('@')?.0.rsplit_once('+')?;
-    of_delivery(id, identity)
+    identity.answered(address.as_str())
 }
 
 /// The address in a field such as `rfc822; bob@example.org`.
