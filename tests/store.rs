@@ -79,7 +79,7 @@ fn row(lane: &str, source: &str) -> NewRow {
 
 async fn add(store: &Store, rows: &[(&str, &str)]) {
     let mut tx = store.begin().await.unwrap();
-    tx.enqueue(Queue::Outbox, rows.iter().map(|(lane, source)| row(lane, source)).collect()).await.unwrap();
+    tx.enqueue(Queue::Outbox, rows.iter().map(|(lane, source)| row(lane, source)).collect());
     tx.commit().await.unwrap();
 }
 
@@ -242,7 +242,7 @@ mod cases {
 
     pub async fn what_is_not_committed_never_was(store: Store, _: &str) {
         let mut tx = store.begin().await.unwrap();
-        tx.enqueue(Queue::Outbox, vec![row("a", "a1")]).await.unwrap();
+        tx.enqueue(Queue::Outbox, vec![row("a", "a1")]);
         drop(tx);
         assert!(claim(&store, 10).await.is_empty());
         add(&store, &[("a", "a1")]).await;
@@ -383,7 +383,7 @@ mod cases {
         tx.open_portal(room_id!("!r:x")).await.unwrap();
         tx.set_member(room_id!("!r:x"), user_id!("@anna:x"), &joined(name)).await.unwrap();
         let bytes: Vec<u8> = (0..=255).collect();
-        tx.enqueue(Queue::Outbox, vec![NewRow { payload: bytes.clone(), ..row(name, "a1") }]).await.unwrap();
+        tx.enqueue(Queue::Outbox, vec![NewRow { payload: bytes.clone(), ..row(name, "a1") }]);
         let portal = tx.portals(&[room_id!("!r:x")]).await.unwrap().remove(room_id!("!r:x")).unwrap();
         assert_eq!(portal.members[user_id!("@anna:x")].name.as_deref(), Some(name));
         tx.commit().await.unwrap();

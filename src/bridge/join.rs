@@ -165,7 +165,8 @@ impl Bridge {
         }
         let said = events.iter().filter(|event| matches!(event.kind, Kind::Message(_)));
         tx.first_seen(&said.map(|event| event.id.to_string()).collect::<Vec<_>>()).await?;
-        tx.enqueue(Queue::Outbox, rows).await?;
-        Ok(tx.enqueue(Queue::Inbox, notices).await?)
+        tx.enqueue(Queue::Outbox, rows);
+        tx.enqueue(Queue::Inbox, notices);
+        Ok(())
     }
 }

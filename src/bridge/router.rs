@@ -38,8 +38,8 @@ impl Bridge {
         for event in events.iter().filter(|event| new.contains(event.id.as_str())) {
             self.apply(&mut tx, event, &mut portals, &mut work).await?;
         }
-        tx.enqueue(Queue::Outbox, work.outbox).await?;
-        tx.enqueue(Queue::Inbox, work.inbox).await?;
+        tx.enqueue(Queue::Outbox, work.outbox);
+        tx.enqueue(Queue::Inbox, work.inbox);
         tx.commit().await
     }
 

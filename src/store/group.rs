@@ -1,6 +1,10 @@
 //! Group commit: those who wait for the writer at the same time share one transaction and its fsync.
 
-use super::{Error, Row, Store, Tx, accept::Accept, finish::Finish};
+use super::{
+    Error, Queue, Row, Store, Tx,
+    accept::Accept,
+    finish::{Ended, Finish},
+};
 use std::{
     mem, slice,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -113,12 +117,20 @@ async fn write_group(store: &Store, tx: Tx, items: &[Item]) -> Vec<Result<Answer
 }
 
 async fn write_and_commit(mut tx: Tx, items: &[Item]) -> Result<Vec<Answer>, Error> {
+    let finishes: Vec<&Finish> = items.iter().filter_map(Item::finish).collect();
+    let [outbox, inbox] = [Queue::Outbox, Queue::Inbox].map(|queue| Ended::of(queue, &finishes));
+    outbox.write(&mut tx, Queue::Outbox).await?;
+    inbox.write(&mut tx, Queue::Inbox).await?;
     let accepts: Vec<&Accept> = items.iter().filter_map(Item::accept).collect();
     Accept::write(&mut tx, &accepts).await?;
-    let finishes: Vec<&Finish> = items.iter().filter_map(Item::finish).collect();
-    let mut claimed = Finish::write(&mut tx, &finishes).await?.into_iter();
+    let mut outbox = outbox.claim_more(&mut tx, Queue::Outbox).await?.into_iter();
+    let mut inbox = inbox.claim_more(&mut tx, Queue::Inbox).await?.into_iter();
     tx.commit().await?;
-    Ok(items.iter().map(|item| item.finish().and_then(|_| claimed.next().flatten())).collect())
+    let answer = |item: &Item| match item.finish()?.queue {
+        Queue::Outbox => outbox.next().flatten(),
+        Queue::Inbox => inbox.next().flatten(),
+    };
+    Ok(items.iter().map(answer).collect())
 }
 
 impl Item {

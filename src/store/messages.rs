@@ -103,7 +103,8 @@ impl Store {
 
 impl Tx {
     /// Puts beside each row how the network knows the conversation of its room.
-    pub(super) async fn add_threads(&mut self, rows: &mut [Row]) -> Result<(), Error> {
+    pub(super) async fn add_threads(&mut self, rows: impl Iterator<Item = &mut Row>) -> Result<(), Error> {
+        let mut rows: Vec<&mut Row> = rows.collect();
         for rows in rows.chunks_mut(sql::ROWS_AT_ONCE) {
             let list = sql::list(1, rows.len());
             let mut query = sql::query(format!(

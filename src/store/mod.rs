@@ -5,9 +5,11 @@
 
 mod accept;
 mod cursors;
+mod enqueue;
 mod finish;
 mod group;
 mod messages;
+mod offer;
 mod parked;
 mod people;
 mod queue;
@@ -17,11 +19,11 @@ mod tx;
 
 pub use cursors::Cursor;
 pub use messages::{Message, MessageState, ThreadState};
+pub use offer::Claimed;
 pub use parked::Parked;
 pub use people::Ghost;
 pub use queue::{Counts, Finished, Listed, NewRow, Outcome, Queue, Row};
 pub use rooms::{Member, Membership, Places, Portal};
-use tx::Durability;
 pub use tx::Tx;
 
 use crate::{
@@ -31,6 +33,7 @@ use crate::{
 use accept::Accept;
 use finish::Finish;
 use group::{Group, Item};
+use offer::Offer;
 use sqlx::{
     AnyPool,
     any::{AnyConnectOptions, AnyPoolOptions},
@@ -39,7 +42,7 @@ use sqlx::{
 use std::{
     path::{Path, PathBuf},
     str::FromStr,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::Notify;
@@ -83,6 +86,7 @@ struct Inner {
     group: Group,
     outbox_grew: Notify,
     inbox_grew: Notify,
+    offers: [Mutex<Option<Offer>>; 2],
 }
 
 /// Milliseconds since 1970.
@@ -118,6 +122,7 @@ impl Store {
             group: Group::default(),
             outbox_grew: Notify::new(),
             inbox_grew: Notify::new(),
+            offers: Default::default(),
         })))
     }
 
@@ -131,7 +136,7 @@ impl Store {
 
     /// Starts a write transaction; waits for the one before it. Dropping it undoes it.
     pub async fn begin(&self) -> Result<Tx, Error> {
-        Tx::begin(self, Durability::Full).await
+        Tx::begin(self).await
     }
 
     /// Puts arrivals into the inbox and moves the cursor, in one durable commit that it shares with whoever else is
@@ -157,7 +162,7 @@ impl Store {
         self.0.group.submit(self, Item::Finish(Finish { queue, finished, lease })).await
     }
 
-    /// Completes when rows were added to this queue, or a lane of it went on.
+    /// Completes when there is something to claim: rows that found no free slot, or a lane that went on.
     pub async fn grew(&self, queue: Queue) {
         self.grew_signal(queue).notified().await;
     }
