@@ -10,6 +10,7 @@ use fehmarn::{
 };
 use ruma::{event_id, room_id, user_id};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -36,6 +37,9 @@ macro_rules! suite {
 suite! {
     rows_of_one_lane_go_one_after_the_other
     whoever_ends_a_row_gets_the_next_one
+    a_row_goes_straight_to_a_free_slot
+    what_is_not_committed_goes_to_nobody
+    a_row_that_is_passed_over_holds_nobody_up
     a_lease_ends_and_the_row_falls_due_again
     a_retry_keeps_its_lane_waiting_and_a_dead_row_does_not
     an_admin_brings_a_dead_row_back_before_younger_ones
@@ -84,7 +88,16 @@ async fn add(store: &Store, rows: &[(&str, &str)]) {
 }
 
 async fn claim(store: &Store, limit: usize) -> Vec<Row> {
-    store.claim(Queue::Outbox, limit, LEASE).await.unwrap()
+    claim_for(store, Queue::Outbox, limit, LEASE).await
+}
+
+/// What a worker with this many free slots gets.
+async fn claim_for(store: &Store, queue: Queue, slots: usize, lease: Duration) -> Vec<Row> {
+    let mut rows = store.offer(queue, Arc::new(Semaphore::new(slots)), lease);
+    let count = store.fill_slots(queue).await.unwrap();
+    let rows: Vec<Row> = std::iter::from_fn(|| rows.try_recv().ok()).map(|(row, _)| row).collect();
+    assert_eq!(rows.len(), count);
+    rows
 }
 
 fn sources(rows: &[Row]) -> BTreeSet<&str> {
@@ -148,9 +161,50 @@ mod cases {
         assert_eq!(store.counts(Queue::Outbox).await.unwrap(), Counts::default());
     }
 
+    pub async fn a_row_goes_straight_to_a_free_slot(store: Store, _: &str) {
+        let slots = Arc::new(Semaphore::new(3));
+        let mut rows = store.offer(Queue::Outbox, slots.clone(), LEASE);
+        add(&store, &[("a", "a1"), ("a", "a2"), ("b", "b1")]).await;
+        let (a1, slot) = rows.try_recv().unwrap();
+        assert_eq!((a1.source.as_str(), a1.attempts, a1.payload.as_slice()), ("a1", 1, &b"a1"[..]));
+        assert_eq!(rows.try_recv().unwrap().0.source.as_str(), "b1");
+        assert!(rows.try_recv().is_err(), "a2 waits for a1");
+        assert_eq!(store.fill_slots(Queue::Outbox).await.unwrap(), 0, "a1 and b1 are claimed");
+        end(&store, &a1, done()).await;
+        drop(slot);
+        assert_eq!(store.fill_slots(Queue::Outbox).await.unwrap(), 1);
+        let (a2, _slot) = rows.try_recv().unwrap();
+        assert_eq!((a2.source.as_str(), slots.available_permits()), ("a2", 2));
+        add(&store, &[("a", "a3"), ("c", "c1"), ("d", "d1"), ("e", "e1")]).await;
+        let more = [rows.try_recv().unwrap(), rows.try_recv().unwrap()];
+        assert_eq!(more.each_ref().map(|(row, _)| row.source.as_str()), ["c1", "d1"]);
+        assert!(rows.try_recv().is_err(), "there is no slot for e1");
+        drop((rows, more));
+        add(&store, &[("f", "f1")]).await;
+        assert_eq!(sources(&claim(&store, 10).await), BTreeSet::from(["e1", "f1"]), "nobody was there");
+    }
+
+    pub async fn what_is_not_committed_goes_to_nobody(store: Store, _: &str) {
+        let slots = Arc::new(Semaphore::new(1));
+        let mut rows = store.offer(Queue::Outbox, slots.clone(), LEASE);
+        let mut tx = store.begin().await.unwrap();
+        tx.enqueue(Queue::Outbox, vec![row("a", "a1")]);
+        drop(tx);
+        assert!(rows.try_recv().is_err());
+        assert_eq!(slots.available_permits(), 1);
+    }
+
+    pub async fn a_row_that_is_passed_over_holds_nobody_up(store: Store, _: &str) {
+        add(&store, &[("a", "a1")]).await;
+        let a1 = claim(&store, 10).await.remove(0);
+        end(&store, &a1, Outcome::Dead { error: "refused: no".into() }).await;
+        add(&store, &[("a", "a1"), ("a", "a2")]).await;
+        assert_eq!(sources(&claim(&store, 10).await), BTreeSet::from(["a2"]));
+    }
+
     pub async fn a_lease_ends_and_the_row_falls_due_again(store: Store, _: &str) {
         add(&store, &[("a", "a1")]).await;
-        let first = store.claim(Queue::Outbox, 10, Duration::ZERO).await.unwrap();
+        let first = claim_for(&store, Queue::Outbox, 10, Duration::ZERO).await;
         assert_eq!(first[0].attempts, 1);
         let again = claim(&store, 10).await;
         assert_eq!(again[0].attempts, 2);
@@ -204,7 +258,7 @@ mod cases {
         assert_eq!(store.cursor("email", "INBOX").await.unwrap().as_deref(), Some("1:7"));
         assert_eq!(store.cursor("sms", "INBOX").await.unwrap(), None);
         assert_eq!(store.counts(Queue::Inbox).await.unwrap(), Counts { live: 2, dead: 0 });
-        let rows = store.claim(Queue::Inbox, 10, LEASE).await.unwrap();
+        let rows = claim_for(&store, Queue::Inbox, 10, LEASE).await;
         assert_eq!(
             (rows[0].kind.as_str(), rows[0].target.as_str(), rows[0].payload.as_slice()),
             ("arrival", "anna", &b"m1"[..])
@@ -227,7 +281,7 @@ mod cases {
         }
         let mut seen = BTreeSet::new();
         loop {
-            let rows = store.claim(Queue::Inbox, 7, LEASE).await.unwrap();
+            let rows = claim_for(&store, Queue::Inbox, 7, LEASE).await;
             if rows.is_empty() {
                 break;
             }

@@ -3,7 +3,7 @@
 use super::Bridge;
 use crate::{
     failure::{Failure, Reason, Retry, back_off},
-    store::{Finished, Message, NewRow, Outcome, Queue, Row, ThreadState, now},
+    store::{Claimed, Finished, Message, NewRow, Outcome, Queue, Row, ThreadState, now},
 };
 use futures_util::FutureExt;
 use std::{
@@ -84,39 +84,36 @@ pub(super) async fn run(bridge: Arc<Bridge>, queue: Queue, stop: CancellationTok
 }
 
 impl Worker {
-    /// Starts rows that found a free slot in the commit that added them.
+    /// Starts what was claimed for a slot.
     async fn take_what_comes(self: &Arc<Self>) {
         let mut rows = self.bridge.store.offer(self.queue, self.slots.clone(), LEASE);
-        while let Some(Some((row, slot))) = self.stop.run_until_cancelled(rows.recv()).await {
-            self.start(row, slot);
+        while let Some(Some(claimed)) = self.stop.run_until_cancelled(rows.recv()).await {
+            self.start(claimed);
         }
         rows.close();
-        while let Some((row, slot)) = rows.recv().await {
-            self.start(row, slot);
+        while let Some(claimed) = rows.recv().await {
+            self.start(claimed);
         }
     }
 
-    /// Claims what found no free slot, what falls due again, and what another process has made due.
-    async fn look_for_more(self: &Arc<Self>) {
-        while !self.stop.is_cancelled() {
-            let Some(slots) = self.stop.run_until_cancelled(free_slots(&self.slots)).await else { break };
-            match self.bridge.store.claim(self.queue, slots.len(), LEASE).await {
-                Ok(rows) if rows.is_empty() => {
-                    drop(slots);
-                    let _ = self.stop.run_until_cancelled(self.nap()).await;
-                }
-                Ok(rows) => rows.into_iter().zip(slots).for_each(|(row, slot)| self.start(row, slot)),
+    fn start(self: &Arc<Self>, (row, slot): Claimed) {
+        let worker = self.clone();
+        self.tasks.spawn(async move { worker.cut_off.run_until_cancelled(worker.work(row, slot)).await });
+    }
+
+    /// Looks for what found no free slot, what falls due again, and what another process has made due.
+    async fn look_for_more(&self) {
+        while let Some(free) = self.stop.run_until_cancelled(self.slots.acquire()).await {
+            drop(free);
+            match self.bridge.store.fill_slots(self.queue).await {
+                Ok(0) => drop(self.stop.run_until_cancelled(self.nap()).await),
+                Ok(_) => {}
                 Err(error) => {
                     tracing::error!(queue = self.queue.table(), %error, "cannot look for work; trying again");
                     let _ = self.stop.run_until_cancelled(sleep(PAUSE_AFTER_ERROR)).await;
                 }
             }
         }
-    }
-
-    fn start(self: &Arc<Self>, row: Row, slot: OwnedSemaphorePermit) {
-        let worker = self.clone();
-        self.tasks.spawn(async move { worker.cut_off.run_until_cancelled(worker.work(row, slot)).await });
     }
 
     async fn drain(&self) {
@@ -128,18 +125,6 @@ impl Worker {
             self.tasks.wait().await;
         }
     }
-}
-
-/// Waits for one free slot, and takes all that are free then.
-async fn free_slots(slots: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
-    let mut permits = Vec::new();
-    if let Ok(permit) = slots.clone().acquire_owned().await {
-        permits.push(permit);
-    }
-    while let Ok(permit) = slots.clone().try_acquire_owned() {
-        permits.push(permit);
-    }
-    permits
 }
 
 impl Worker {

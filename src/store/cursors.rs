@@ -16,7 +16,7 @@ impl Store {
         let row = sqlx::query("SELECT value FROM cursors WHERE connector = $1 AND name = $2")
             .bind(connector)
             .bind(name)
-            .fetch_optional(self.readers())
+            .fetch_optional(&mut *self.reader().await?)
             .await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }

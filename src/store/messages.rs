@@ -72,7 +72,7 @@ impl Store {
         )
         .bind(connector)
         .bind(remote.as_str())
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await?;
         rows.iter()
             .map(|row| {

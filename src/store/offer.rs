@@ -1,7 +1,8 @@
-//! Free slots of a worker: rows that are committed go straight there, already claimed.
+//! Free slots of a worker: whatever is claimed for them comes by one way, after the commit that claims it.
 
-use super::{Queue, Row, Store};
+use super::{Error, Queue, Row, Store};
 use std::{
+    iter,
     sync::{Arc, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -17,7 +18,7 @@ pub(super) struct Offer {
     rows: mpsc::UnboundedSender<Claimed>,
 }
 
-/// A free slot that a transaction keeps for a row of its own.
+/// A free slot that a transaction keeps for a row.
 pub(super) struct Slot {
     permit: OwnedSemaphorePermit,
     rows: mpsc::UnboundedSender<Claimed>,
@@ -32,12 +33,27 @@ impl Slot {
 }
 
 impl Store {
-    /// Rows of this queue that find a free slot when they are added are claimed in the same commit, and come here. The
-    /// others wait for [`claim`](Self::claim) and [`finish`](Self::finish).
+    /// Offers the free ones among these slots. A row that can be done at once takes one in the very commit that adds
+    /// it, and is held for `lease`; see also [`fill_slots`](Self::fill_slots). The offer ends with what is returned.
     pub fn offer(&self, queue: Queue, slots: Arc<Semaphore>, lease: Duration) -> mpsc::UnboundedReceiver<Claimed> {
         let (rows, receiver) = mpsc::unbounded_channel();
         *self.offered(queue) = Some(Offer { slots, lease, rows });
         receiver
+    }
+
+    /// Claims rows that are due for the slots that are free, the longest due first; returns how many.
+    pub async fn fill_slots(&self, queue: Queue) -> Result<usize, Error> {
+        let mut tx = self.begin().await?;
+        // Not before: slots that wait for the writer are not free for what is being added.
+        let slots: Vec<Slot> = iter::from_fn(|| self.free_slot(queue)).collect();
+        let mut count = 0;
+        if let Some(lease) = slots.first().map(|slot| slot.lease) {
+            let rows = tx.claim(queue, slots.len(), lease).await?;
+            count = rows.len();
+            tx.pending(queue).claimed.extend(rows.into_iter().zip(slots));
+        }
+        tx.commit().await?;
+        Ok(count)
     }
 
     pub(super) fn free_slot(&self, queue: Queue) -> Option<Slot> {

@@ -106,14 +106,6 @@ pub struct Counts {
 const LISTED: &str = "id, kind, connector, lane, target, attempts, due_at, created_at, last_error, dead";
 
 impl Store {
-    /// Claims up to `limit` due rows, the longest due first, and holds them for `lease`.
-    pub async fn claim(&self, queue: Queue, limit: usize, lease: Duration) -> Result<Vec<Row>, Error> {
-        let mut tx = self.begin().await?;
-        let rows = tx.claim(queue, limit, lease).await?;
-        tx.commit().await?;
-        Ok(rows)
-    }
-
     /// Makes due what a process that is no more was working on; returns how many rows. For the start, before claiming.
     pub async fn release_leases(&self, queue: Queue) -> Result<u64, Error> {
         let table = queue.table();
@@ -148,7 +140,7 @@ impl Store {
     pub async fn next_due(&self, queue: Queue) -> Result<Option<i64>, Error> {
         let table = queue.table();
         let row = sql::query(format!("SELECT due_at FROM {table} WHERE ready = 1 ORDER BY due_at, id LIMIT 1"))
-            .fetch_optional(self.readers())
+            .fetch_optional(&mut *self.reader().await?)
             .await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
@@ -158,7 +150,7 @@ impl Store {
         let table = queue.table();
         let rows = sql::query(format!("SELECT {LISTED} FROM {table} ORDER BY dead DESC, id LIMIT $1"))
             .bind(limit)
-            .fetch_all(self.readers())
+            .fetch_all(&mut *self.reader().await?)
             .await?;
         rows.iter().map(read_listed).collect()
     }
@@ -168,7 +160,7 @@ impl Store {
         let table = queue.table();
         let row = sql::query(format!("SELECT {LISTED}, payload FROM {table} WHERE id = $1"))
             .bind(id)
-            .fetch_optional(self.readers())
+            .fetch_optional(&mut *self.reader().await?)
             .await?;
         row.map(|row| Ok((read_listed(&row)?, row.try_get(10)?))).transpose()
     }
@@ -213,8 +205,9 @@ impl Store {
 
     pub async fn counts(&self, queue: Queue) -> Result<Counts, Error> {
         let table = queue.table();
-        let rows =
-            sql::query(format!("SELECT dead, COUNT(*) FROM {table} GROUP BY dead")).fetch_all(self.readers()).await?;
+        let rows = sql::query(format!("SELECT dead, COUNT(*) FROM {table} GROUP BY dead"))
+            .fetch_all(&mut *self.reader().await?)
+            .await?;
         let mut counts = Counts::default();
         for row in rows {
             match row.try_get::<i64, _>(0)? {
@@ -227,6 +220,7 @@ impl Store {
 }
 
 impl Tx {
+    /// Claims up to `limit` due rows, the longest due first, and holds them for `lease`.
     pub(super) async fn claim(&mut self, queue: Queue, limit: usize, lease: Duration) -> Result<Vec<Row>, Error> {
         let table = queue.table();
         let now = now();

@@ -1,7 +1,6 @@
 //! Portals and who is in them.
 
 use super::{Error, Store, Tx, people::parse, sql};
-use crate::ids::RemoteMessageId;
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 use sqlx::{Row as _, any::AnyRow};
 use std::collections::HashMap;
@@ -47,49 +46,6 @@ impl Membership {
 }
 
 impl Store {
-    /// Where an arrival from this ghost to this member of staff may belong; one look for all of it, since most arrivals
-    /// need no more. `answers`: the remote messages that it answers, of which the first that is known counts.
-    pub async fn places(
-        &self,
-        connector: &str,
-        answers: &[RemoteMessageId],
-        staff: &UserId,
-        ghost: &UserId,
-    ) -> Result<Places, Error> {
-        let list = sql::list(4, answers.len().max(1));
-        let mut query = sql::query(format!(
-            "SELECT m.remote_message, m.room_id, s.membership, 0 FROM messages m
-             JOIN members g ON g.room_id = m.room_id AND g.mxid = $1 AND g.membership = 'join'
-             JOIN members s ON s.room_id = m.room_id AND s.mxid = $2
-             WHERE m.connector = $3 AND m.remote_message IN ({list})
-             UNION ALL
-             SELECT '', p.room_id, s.membership, p.opened_at FROM portals p
-             JOIN members g ON g.room_id = p.room_id AND g.mxid = p.direct_ghost AND g.membership = 'join'
-             LEFT JOIN members s ON s.room_id = p.room_id AND s.mxid = p.direct_user
-             WHERE p.direct_ghost = $1 AND p.direct_user = $2 ORDER BY 4"
-        ))
-        .bind(ghost.as_str())
-        .bind(staff.as_str())
-        .bind(connector);
-        for answer in answers {
-            query = query.bind(answer.as_str());
-        }
-        if answers.is_empty() {
-            query = query.bind("");
-        }
-        let mut threads = HashMap::new();
-        let mut direct = None;
-        for row in query.fetch_all(self.readers()).await? {
-            let room: OwnedRoomId = parse(&row, 1)?;
-            match row.try_get::<String, _>(0)? {
-                message if message.is_empty() => direct = Some((room, read_membership(&row, 2)?)),
-                message => drop(threads.insert(message, room)),
-            }
-        }
-        let thread = answers.iter().find_map(|answer| threads.remove(answer.as_str()));
-        Ok(Places { thread, direct })
-    }
-
     /// A room in which just these two are, should there be no direct one.
     pub async fn room_of_two(&self, staff: &UserId, ghost: &UserId) -> Result<Option<OwnedRoomId>, Error> {
         let row = sqlx::query(
@@ -101,7 +57,7 @@ impl Store {
         )
         .bind(ghost.as_str())
         .bind(staff.as_str())
-        .fetch_optional(self.readers())
+        .fetch_optional(&mut *self.reader().await?)
         .await?;
         row.as_ref().map(|row| parse(row, 0)).transpose()
     }
@@ -197,7 +153,7 @@ impl Tx {
     }
 }
 
-fn read_membership(row: &AnyRow, column: usize) -> Result<Option<Membership>, Error> {
+pub(super) fn read_membership(row: &AnyRow, column: usize) -> Result<Option<Membership>, Error> {
     let text: Option<String> = row.try_get(column)?;
     Ok(text.map(|text| if text == Membership::Join.as_str() { Membership::Join } else { Membership::Invite }))
 }

@@ -5,6 +5,15 @@ use sqlx::{AnyConnection, ConnectOptions, any::AnyConnectOptions};
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+const PRAGMAS: [&str; 4] = [
+    // Readers do not wait for the writer.
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA busy_timeout = 5000",
+    // What undoes half a statement is else a file, made and deleted for every third group.
+    "PRAGMA temp_store = MEMORY",
+];
+
 /// The connection that all writing shares. Empty until the first use, and after a transaction that was not committed:
 /// closing the connection is the undo that works however a task was stopped.
 pub(super) struct Writer {
@@ -21,8 +30,7 @@ impl Writer {
     async fn connect(&self) -> Result<AnyConnection, Error> {
         let mut connection = self.options.connect().await?;
         if self.sqlite {
-            // WAL: readers do not wait for the writer.
-            for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA busy_timeout = 5000"] {
+            for pragma in PRAGMAS {
                 sqlx::query(pragma).execute(&mut connection).await?;
             }
         }
