@@ -51,6 +51,7 @@ suite! {
     done_rows_leave_the_mapping_behind
     portals_know_who_is_in_them
     arrivals_find_the_room_of_their_thread_and_of_the_pair
+    many_who_ask_at_once_each_find_their_own_place
     a_ghost_keeps_its_newest_name
     strange_texts_come_back_as_they_were
     it_can_be_opened_twice
@@ -66,6 +67,12 @@ async fn fresh_schema(name: &str) -> String {
     let create = format!("CREATE SCHEMA {schema}");
     sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
     format!("{base}?options[search_path]={schema}")
+}
+
+/// From now on nothing can be written into the inbox.
+async fn break_the_inbox(url: &str) {
+    let mut connection = <sqlx::AnyConnection as sqlx::Connection>::connect(url).await.unwrap();
+    sqlx::query("ALTER TABLE inbox RENAME TO broken").execute(&mut connection).await.unwrap();
 }
 
 fn row(lane: &str, source: &str) -> NewRow {
@@ -184,14 +191,20 @@ mod cases {
         assert_eq!(sources(&claim(&store, 10).await), BTreeSet::from(["e1", "f1"]), "nobody was there");
     }
 
-    pub async fn what_is_not_committed_goes_to_nobody(store: Store, _: &str) {
+    pub async fn what_is_not_committed_goes_to_nobody(store: Store, url: &str) {
         let slots = Arc::new(Semaphore::new(1));
         let mut rows = store.offer(Queue::Outbox, slots.clone(), LEASE);
         let mut tx = store.begin().await.unwrap();
         tx.enqueue(Queue::Outbox, vec![row("a", "a1")]);
         drop(tx);
+        break_the_inbox(url).await;
+        let mut tx = store.begin().await.unwrap();
+        tx.enqueue(Queue::Outbox, vec![row("a", "a2")]);
+        tx.enqueue(Queue::Inbox, vec![row("a", "a3")]);
+        assert!(tx.commit().await.is_err());
         assert!(rows.try_recv().is_err());
         assert_eq!(slots.available_permits(), 1);
+        assert_eq!(store.counts(Queue::Outbox).await.unwrap(), Counts::default());
     }
 
     pub async fn a_row_that_is_passed_over_holds_nobody_up(store: Store, _: &str) {
@@ -295,9 +308,12 @@ mod cases {
     }
 
     pub async fn what_is_not_committed_never_was(store: Store, _: &str) {
+        let id = ["$1".to_owned()];
         let mut tx = store.begin().await.unwrap();
+        tx.first_seen(&id).await.unwrap();
         tx.enqueue(Queue::Outbox, vec![row("a", "a1")]);
         drop(tx);
+        assert_eq!(store.begin().await.unwrap().first_seen(&id).await.unwrap().len(), 1);
         assert!(claim(&store, 10).await.is_empty());
         add(&store, &[("a", "a1")]).await;
         assert_eq!(claim(&store, 10).await.len(), 1);
@@ -409,6 +425,34 @@ mod cases {
         tx.set_member(newer, anna, &joined("Anna")).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(places(&[], bob).await.direct, Some((newer.to_owned(), Some(Membership::Join))));
+    }
+
+    pub async fn many_who_ask_at_once_each_find_their_own_place(store: Store, _: &str) {
+        let anna = user_id!("@anna:x");
+        let ghost = |n: usize| ruma::UserId::parse(format!("@_email_{n}:x")).unwrap();
+        let room = |n: usize| ruma::RoomId::parse(format!("!{n}:x")).unwrap();
+        let mut tx = store.begin().await.unwrap();
+        for n in 0..100 {
+            tx.open_portal(&room(n)).await.unwrap();
+            tx.set_direct(&room(n), anna, &ghost(n)).await.unwrap();
+            tx.set_member(&room(n), &ghost(n), &joined("Bob")).await.unwrap();
+            tx.set_member(&room(n), anna, &joined("Anna")).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        add(&store, &[("a", "a1")]).await;
+        let a1 = claim(&store, 1).await.remove(0);
+        let known = Message { room_id: room(7), ..message(event_id!("$e7"), "m7@x") };
+        end(&store, &a1, Outcome::Done { messages: vec![known], thread: None }).await;
+        // More than one statement holds; only the last one is known.
+        let answers: Vec<_> = (100..200).chain([7]).map(|n| RemoteMessageId::new(format!("m{n}@x"))).collect();
+        let found = futures_util::future::join_all((0..100).map(async |n| {
+            let answers = if n % 2 == 1 { &answers[..] } else { &[] };
+            store.places("email", answers, anna, &ghost(n)).await.unwrap()
+        }));
+        for (n, places) in found.await.into_iter().enumerate() {
+            assert_eq!(places.direct, Some((room(n), Some(Membership::Join))), "{n}");
+            assert_eq!(places.thread, (n == 7).then(|| room(7)), "{n}");
+        }
     }
 
     pub async fn a_ghost_keeps_its_newest_name(store: Store, _: &str) {
