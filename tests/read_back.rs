@@ -92,6 +92,7 @@ const EVE: &str = "eve@example.org";
 async fn a_gap_of_any_length_is_read_back_before_what_is_pushed() {
     let mut scene = Scene::new().await;
     let room = scene.portal(&[BOB]).await;
+    scene.fehmarn.wait_for_log("were read back").await;
     let numbers: Vec<String> = (1..=730).map(|n| n.to_string()).collect();
     let events: Vec<Value> = numbers.iter().map(|number| scene.forget(&room, number)).collect();
     scene.repeat().await;
@@ -105,6 +106,8 @@ async fn a_ghost_never_sends_what_was_written_before_its_invitation() {
     let room = format!("!{}:x", unique("room"));
     scene.forget(&room, "lange davor");
     scene.invite(&room, BOB).await;
+    // From then on a push alone makes nobody read back.
+    scene.fehmarn.wait_for_log("were read back").await;
     scene.forget(&room, "davor");
     scene.invite(&room, EVE).await;
     let after = scene.forget(&room, "danach");

@@ -10,6 +10,7 @@ use fehmarn::{
 };
 use ruma::{event_id, room_id, user_id};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -36,6 +37,9 @@ macro_rules! suite {
 suite! {
     rows_of_one_lane_go_one_after_the_other
     whoever_ends_a_row_gets_the_next_one
+    a_row_goes_straight_to_a_free_slot
+    what_is_not_committed_goes_to_nobody
+    a_row_that_is_passed_over_holds_nobody_up
     a_lease_ends_and_the_row_falls_due_again
     a_retry_keeps_its_lane_waiting_and_a_dead_row_does_not
     an_admin_brings_a_dead_row_back_before_younger_ones
@@ -49,6 +53,7 @@ suite! {
     a_watermark_never_goes_back
     the_sweep_goes_from_the_longest_unread_on
     arrivals_find_the_room_of_their_thread_and_of_the_pair
+    many_who_ask_at_once_each_find_their_own_place
     a_ghost_keeps_its_newest_name
     what_waits_can_change_and_go_until_it_is_claimed
     each_matrix_thread_is_a_conversation_and_a_new_subject_begins_one
@@ -70,6 +75,12 @@ async fn fresh_schema(name: &str) -> String {
     format!("{base}?options[search_path]={schema}")
 }
 
+/// From now on nothing can be written into the inbox.
+async fn break_the_inbox(url: &str) {
+    let mut connection = <sqlx::AnyConnection as sqlx::Connection>::connect(url).await.unwrap();
+    sqlx::query("ALTER TABLE inbox RENAME TO broken").execute(&mut connection).await.unwrap();
+}
+
 fn row(lane: &str, source: &str) -> NewRow {
     NewRow {
         kind: "delivery",
@@ -85,12 +96,21 @@ fn row(lane: &str, source: &str) -> NewRow {
 
 async fn add(store: &Store, rows: &[(&str, &str)]) {
     let mut tx = store.begin().await.unwrap();
-    tx.enqueue(Queue::Outbox, rows.iter().map(|(lane, source)| row(lane, source)).collect()).await.unwrap();
+    tx.enqueue(Queue::Outbox, rows.iter().map(|(lane, source)| row(lane, source)).collect());
     tx.commit().await.unwrap();
 }
 
 async fn claim(store: &Store, limit: usize) -> Vec<Row> {
-    store.claim(Queue::Outbox, limit, LEASE).await.unwrap()
+    claim_for(store, Queue::Outbox, limit, LEASE).await
+}
+
+/// What a worker with this many free slots gets.
+async fn claim_for(store: &Store, queue: Queue, slots: usize, lease: Duration) -> Vec<Row> {
+    let mut rows = store.offer(queue, Arc::new(Semaphore::new(slots)), lease);
+    let count = store.fill_slots(queue).await.unwrap();
+    let rows: Vec<Row> = std::iter::from_fn(|| rows.try_recv().ok()).map(|(row, _)| row).collect();
+    assert_eq!(rows.len(), count);
+    rows
 }
 
 fn sources(rows: &[Row]) -> BTreeSet<&str> {
@@ -155,9 +175,56 @@ mod cases {
         assert_eq!(store.counts(Queue::Outbox).await.unwrap(), Counts::default());
     }
 
+    pub async fn a_row_goes_straight_to_a_free_slot(store: Store, _: &str) {
+        let slots = Arc::new(Semaphore::new(3));
+        let mut rows = store.offer(Queue::Outbox, slots.clone(), LEASE);
+        add(&store, &[("a", "a1"), ("a", "a2"), ("b", "b1")]).await;
+        let (a1, slot) = rows.try_recv().unwrap();
+        assert_eq!((a1.source.as_str(), a1.attempts, a1.payload.as_slice()), ("a1", 1, &b"a1"[..]));
+        assert_eq!(rows.try_recv().unwrap().0.source.as_str(), "b1");
+        assert!(rows.try_recv().is_err(), "a2 waits for a1");
+        assert_eq!(store.fill_slots(Queue::Outbox).await.unwrap(), 0, "a1 and b1 are claimed");
+        end(&store, &a1, done()).await;
+        drop(slot);
+        assert_eq!(store.fill_slots(Queue::Outbox).await.unwrap(), 1);
+        let (a2, _slot) = rows.try_recv().unwrap();
+        assert_eq!((a2.source.as_str(), slots.available_permits()), ("a2", 2));
+        add(&store, &[("a", "a3"), ("c", "c1"), ("d", "d1"), ("e", "e1")]).await;
+        let more = [rows.try_recv().unwrap(), rows.try_recv().unwrap()];
+        assert_eq!(more.each_ref().map(|(row, _)| row.source.as_str()), ["c1", "d1"]);
+        assert!(rows.try_recv().is_err(), "there is no slot for e1");
+        drop((rows, more));
+        add(&store, &[("f", "f1")]).await;
+        assert_eq!(sources(&claim(&store, 10).await), BTreeSet::from(["e1", "f1"]), "nobody was there");
+    }
+
+    pub async fn what_is_not_committed_goes_to_nobody(store: Store, url: &str) {
+        let slots = Arc::new(Semaphore::new(1));
+        let mut rows = store.offer(Queue::Outbox, slots.clone(), LEASE);
+        let mut tx = store.begin().await.unwrap();
+        tx.enqueue(Queue::Outbox, vec![row("a", "a1")]);
+        drop(tx);
+        break_the_inbox(url).await;
+        let mut tx = store.begin().await.unwrap();
+        tx.enqueue(Queue::Outbox, vec![row("a", "a2")]);
+        tx.enqueue(Queue::Inbox, vec![row("a", "a3")]);
+        assert!(tx.commit().await.is_err());
+        assert!(rows.try_recv().is_err());
+        assert_eq!(slots.available_permits(), 1);
+        assert_eq!(store.counts(Queue::Outbox).await.unwrap(), Counts::default());
+    }
+
+    pub async fn a_row_that_is_passed_over_holds_nobody_up(store: Store, _: &str) {
+        add(&store, &[("a", "a1")]).await;
+        let a1 = claim(&store, 10).await.remove(0);
+        end(&store, &a1, Outcome::Dead { error: "refused: no".into() }).await;
+        add(&store, &[("a", "a1"), ("a", "a2")]).await;
+        assert_eq!(sources(&claim(&store, 10).await), BTreeSet::from(["a2"]));
+    }
+
     pub async fn a_lease_ends_and_the_row_falls_due_again(store: Store, _: &str) {
         add(&store, &[("a", "a1")]).await;
-        let first = store.claim(Queue::Outbox, 10, Duration::ZERO).await.unwrap();
+        let first = claim_for(&store, Queue::Outbox, 10, Duration::ZERO).await;
         assert_eq!(first[0].attempts, 1);
         let again = claim(&store, 10).await;
         assert_eq!(again[0].attempts, 2);
@@ -211,7 +278,7 @@ mod cases {
         assert_eq!(store.cursor("email", "INBOX").await.unwrap().as_deref(), Some("1:7"));
         assert_eq!(store.cursor("sms", "INBOX").await.unwrap(), None);
         assert_eq!(store.counts(Queue::Inbox).await.unwrap(), Counts { live: 2, dead: 0 });
-        let rows = store.claim(Queue::Inbox, 10, LEASE).await.unwrap();
+        let rows = claim_for(&store, Queue::Inbox, 10, LEASE).await;
         assert_eq!(
             (rows[0].kind.as_str(), rows[0].target.as_str(), rows[0].payload.as_slice()),
             ("arrival", "anna", &b"m1"[..])
@@ -234,7 +301,7 @@ mod cases {
         }
         let mut seen = BTreeSet::new();
         loop {
-            let rows = store.claim(Queue::Inbox, 7, LEASE).await.unwrap();
+            let rows = claim_for(&store, Queue::Inbox, 7, LEASE).await;
             if rows.is_empty() {
                 break;
             }
@@ -248,9 +315,12 @@ mod cases {
     }
 
     pub async fn what_is_not_committed_never_was(store: Store, _: &str) {
+        let id = ["$1".to_owned()];
         let mut tx = store.begin().await.unwrap();
-        tx.enqueue(Queue::Outbox, vec![row("a", "a1")]).await.unwrap();
+        tx.first_seen(&id).await.unwrap();
+        tx.enqueue(Queue::Outbox, vec![row("a", "a1")]);
         drop(tx);
+        assert_eq!(store.begin().await.unwrap().first_seen(&id).await.unwrap().len(), 1);
         assert!(claim(&store, 10).await.is_empty());
         add(&store, &[("a", "a1")]).await;
         assert_eq!(claim(&store, 10).await.len(), 1);
@@ -430,6 +500,36 @@ mod cases {
         assert_eq!(places(&[], bob).await.direct, Some((newer.to_owned(), Some(Membership::Join))));
     }
 
+    pub async fn many_who_ask_at_once_each_find_their_own_place(store: Store, _: &str) {
+        let anna = user_id!("@anna:x");
+        let ghost = |n: usize| ruma::UserId::parse(format!("@_email_{n}:x")).unwrap();
+        let room = |n: usize| ruma::RoomId::parse(format!("!{n}:x")).unwrap();
+        let mut tx = store.begin().await.unwrap();
+        for n in 0..100 {
+            tx.open_portal(&room(n)).await.unwrap();
+            tx.set_direct(&room(n), anna, &ghost(n)).await.unwrap();
+            tx.set_member(&room(n), &ghost(n), &joined("Bob")).await.unwrap();
+            tx.set_member(&room(n), anna, &joined("Anna")).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        add(&store, &[("a", "a1")]).await;
+        let a1 = claim(&store, 1).await.remove(0);
+        let known = Message { room_id: room(7), ..message(event_id!("$e7"), "m7@x") };
+        end(&store, &a1, Outcome::Done { messages: vec![known], thread: None }).await;
+        // More than one statement holds; only the last one is known.
+        let answers: Vec<_> = (100..200).chain([7]).map(|n| RemoteMessageId::new(format!("m{n}@x"))).collect();
+        let found = futures_util::future::join_all((0..100).map(async |n| {
+            let answers = if n % 2 == 1 { &answers[..] } else { &[] };
+            store.places("email", answers, anna, &ghost(n)).await.unwrap()
+        }));
+        for (n, places) in found.await.into_iter().enumerate() {
+            assert_eq!(places.direct, Some((room(n), Some(Membership::Join))), "{n}");
+            let here = places.known.iter().filter(|known| known.ghost_is_in).map(|known| known.room.clone());
+            let found: Vec<_> = here.collect();
+            assert_eq!(found, if n == 7 { vec![room(7)] } else { Vec::new() }, "{n}");
+        }
+    }
+
     pub async fn a_ghost_keeps_its_newest_name(store: Store, _: &str) {
         let mxid = user_id!("@_email_bob=40example.org:x").to_owned();
         let mut ghost = Ghost {
@@ -455,7 +555,7 @@ mod cases {
         let held = |lane: &str, source: &str| NewRow { due_at: later, ..row(lane, source) };
         let mut tx = store.begin().await.unwrap();
         let rows = vec![row("a", "a1"), held("a", "a2"), held("b", "b1"), row("c", "c1"), held("c", "c2")];
-        tx.enqueue(Queue::Outbox, rows).await.unwrap();
+        tx.enqueue(Queue::Outbox, rows);
         tx.commit().await.unwrap();
         let leased = claim(&store, 1).await.remove(0);
         let dead = claim(&store, 1).await.remove(0);
@@ -600,7 +700,7 @@ mod cases {
         tx.open_portal(room_id!("!r:x")).await.unwrap();
         tx.set_member(room_id!("!r:x"), user_id!("@anna:x"), &joined(name)).await.unwrap();
         let bytes: Vec<u8> = (0..=255).collect();
-        tx.enqueue(Queue::Outbox, vec![NewRow { payload: bytes.clone(), ..row(name, "a1") }]).await.unwrap();
+        tx.enqueue(Queue::Outbox, vec![NewRow { payload: bytes.clone(), ..row(name, "a1") }]);
         let portal = tx.portals(&[room_id!("!r:x")]).await.unwrap().remove(room_id!("!r:x")).unwrap();
         assert_eq!(portal.members[user_id!("@anna:x")].name.as_deref(), Some(name));
         tx.commit().await.unwrap();

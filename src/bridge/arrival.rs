@@ -163,7 +163,7 @@ impl Posting<'_> {
         }
         let mut tx = store.begin().await?;
         let row = self.bridge.notice_once(&mut tx, once, &self.place.room, self.ghost, None, text).await?;
-        tx.enqueue(Queue::Inbox, row.into_iter().collect()).await?;
+        tx.enqueue(Queue::Inbox, row.into_iter().collect());
         Ok(tx.commit().await?)
     }
 

@@ -182,7 +182,8 @@ impl Drafts {
         for draft in self.0 {
             draft.write(tx, &mut new).await?;
         }
-        tx.enqueue(Queue::Outbox, new).await
+        tx.enqueue(Queue::Outbox, new);
+        Ok(())
     }
 }
 

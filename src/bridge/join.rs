@@ -197,6 +197,7 @@ impl Bridge {
             let notice = self.notice_once(tx, once, &join.room, &join.ghost, None, &Text::EncryptedRoom).await?;
             work.inbox.extend(notice);
         }
-        Ok(work.write(tx).await?)
+        work.write(tx).await?;
+        Ok(())
     }
 }

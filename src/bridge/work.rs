@@ -31,7 +31,8 @@ impl Work {
     pub(super) async fn write(self, tx: &mut Tx) -> Result<(), Error> {
         self.drafts.write(tx).await?;
         self.reactions.write(tx).await?;
-        tx.enqueue(Queue::Inbox, self.inbox).await
+        tx.enqueue(Queue::Inbox, self.inbox);
+        Ok(())
     }
 }
 

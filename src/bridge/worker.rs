@@ -3,7 +3,7 @@
 use super::Bridge;
 use crate::{
     failure::{Failure, Reason, Retry, back_off},
-    store::{Finished, Message, NewRow, Outcome, Queue, Row, ThreadState, now},
+    store::{Claimed, Finished, Message, NewRow, Outcome, Queue, Row, ThreadState, now},
 };
 use futures_util::FutureExt;
 use std::{
@@ -57,6 +57,11 @@ struct Worker {
     bridge: Arc<Bridge>,
     queue: Queue,
     unreachable: Unreachable,
+    slots: Arc<Semaphore>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    /// Ends what is still under way when stopping takes too long.
+    cut_off: CancellationToken,
 }
 
 /// Works off one queue until `stop`.
@@ -65,52 +70,61 @@ pub(super) async fn run(bridge: Arc<Bridge>, queue: Queue, stop: CancellationTok
         Queue::Outbox => bridge.connectors.values().map(|c| c.capabilities().concurrency).sum::<usize>().max(1),
         Queue::Inbox => ARRIVALS_AT_ONCE,
     };
-    let slots = Arc::new(Semaphore::new(at_once));
-    let worker = Arc::new(Worker { bridge, queue, unreachable: Unreachable::default() });
-    let tasks = TaskTracker::new();
-    let cut_off = CancellationToken::new();
-    while !stop.is_cancelled() {
-        let Some(permits) = stop.run_until_cancelled(free_slots(&slots)).await else { break };
-        match worker.bridge.store.claim(queue, permits.len(), LEASE).await {
-            Ok(rows) if rows.is_empty() => {
-                drop(permits);
-                let _ = stop.run_until_cancelled(worker.nap()).await;
-            }
-            Ok(rows) => {
-                for (row, permit) in rows.into_iter().zip(permits) {
-                    let (worker, stop, cut_off) = (worker.clone(), stop.clone(), cut_off.clone());
-                    tasks.spawn(async move { cut_off.run_until_cancelled(worker.work(row, permit, stop)).await });
+    let worker = Arc::new(Worker {
+        bridge,
+        queue,
+        unreachable: Unreachable::default(),
+        slots: Arc::new(Semaphore::new(at_once)),
+        tasks: TaskTracker::new(),
+        stop,
+        cut_off: CancellationToken::new(),
+    });
+    tokio::join!(worker.take_what_comes(), worker.look_for_more());
+    worker.drain().await;
+}
+
+impl Worker {
+    /// Starts what was claimed for a slot.
+    async fn take_what_comes(self: &Arc<Self>) {
+        let mut rows = self.bridge.store.offer(self.queue, self.slots.clone(), LEASE);
+        while let Some(Some(claimed)) = self.stop.run_until_cancelled(rows.recv()).await {
+            self.start(claimed);
+        }
+        rows.close();
+        while let Some(claimed) = rows.recv().await {
+            self.start(claimed);
+        }
+    }
+
+    fn start(self: &Arc<Self>, (row, slot): Claimed) {
+        let worker = self.clone();
+        self.tasks.spawn(async move { worker.cut_off.run_until_cancelled(worker.work(row, slot)).await });
+    }
+
+    /// Looks for what found no free slot, what falls due again, and what another process has made due.
+    async fn look_for_more(&self) {
+        while let Some(free) = self.stop.run_until_cancelled(self.slots.acquire()).await {
+            drop(free);
+            match self.bridge.store.fill_slots(self.queue).await {
+                Ok(0) => drop(self.stop.run_until_cancelled(self.nap()).await),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(queue = self.queue.table(), %error, "cannot look for work; trying again");
+                    let _ = self.stop.run_until_cancelled(sleep(PAUSE_AFTER_ERROR)).await;
                 }
-            }
-            Err(error) => {
-                tracing::error!(queue = queue.table(), %error, "cannot look for work; trying again");
-                let _ = stop.run_until_cancelled(sleep(PAUSE_AFTER_ERROR)).await;
             }
         }
     }
-    tasks.close();
-    if timeout(DRAIN, tasks.wait()).await.is_err() {
-        let rows = tasks.len();
-        tracing::warn!(
-            queue = queue.table(),
-            rows,
-            "stopped in the middle of these; they are repeated after the next start"
-        );
-        cut_off.cancel();
-        tasks.wait().await;
-    }
-}
 
-/// Waits for one free slot, and takes all that are free then.
-async fn free_slots(slots: &Arc<Semaphore>) -> Vec<OwnedSemaphorePermit> {
-    let mut permits = Vec::new();
-    if let Ok(permit) = slots.clone().acquire_owned().await {
-        permits.push(permit);
+    async fn drain(&self) {
+        self.tasks.close();
+        if timeout(DRAIN, self.tasks.wait()).await.is_err() {
+            let (queue, rows) = (self.queue.table(), self.tasks.len());
+            tracing::warn!(queue, rows, "stopped in the middle of these; they are repeated after the next start");
+            self.cut_off.cancel();
+            self.tasks.wait().await;
+        }
     }
-    while let Ok(permit) = slots.clone().try_acquire_owned() {
-        permits.push(permit);
-    }
-    permits
 }
 
 impl Worker {
@@ -125,11 +139,11 @@ impl Worker {
 
     /// Works off one row after the other, as long as there are any. The slot is held until the outcome of each is
     /// durable: after a crash no more than the slots' number of deliveries are repeated.
-    async fn work(&self, first: Row, _slot: OwnedSemaphorePermit, stop: CancellationToken) {
+    async fn work(&self, first: Row, _slot: OwnedSemaphorePermit) {
         let mut next = Some(first);
         while let Some(row) = next {
             let finished = self.attempt(&row).await;
-            next = self.record(finished, &stop).await;
+            next = self.record(finished).await;
         }
     }
 
@@ -150,9 +164,9 @@ impl Worker {
     }
 
     /// Writes down how a row ended, however long that takes; and takes the next one.
-    async fn record(&self, finished: Finished, stop: &CancellationToken) -> Option<Row> {
+    async fn record(&self, finished: Finished) -> Option<Row> {
         loop {
-            let lease = (!stop.is_cancelled()).then_some(LEASE);
+            let lease = (!self.stop.is_cancelled()).then_some(LEASE);
             match self.bridge.store.finish(self.queue, finished.clone(), lease).await {
                 Ok(next) => return next,
                 Err(error) => {

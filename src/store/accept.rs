@@ -27,7 +27,7 @@ impl Accept {
             payload: arrival.raw.to_vec(),
             due_at: now(),
         });
-        tx.enqueue(Queue::Inbox, rows.collect()).await?;
+        tx.enqueue(Queue::Inbox, rows.collect());
         for item in items {
             if let Some(cursor) = &item.cursor {
                 tx.set_cursor(item.connector, cursor).await?;

@@ -16,14 +16,17 @@ impl Store {
         let row = sqlx::query("SELECT value FROM cursors WHERE connector = $1 AND name = $2")
             .bind(connector)
             .bind(name)
-            .fetch_optional(self.readers())
+            .fetch_optional(&mut *self.reader().await?)
             .await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
     /// Whether a source was taken in already.
     pub async fn was_seen(&self, source: &str) -> Result<bool, Error> {
-        let row = sqlx::query("SELECT 1 FROM seen WHERE id = $1").bind(source).fetch_optional(self.readers()).await?;
+        let row = sqlx::query("SELECT 1 FROM seen WHERE id = $1")
+            .bind(source)
+            .fetch_optional(&mut *self.reader().await?)
+            .await?;
         Ok(row.is_some())
     }
 

@@ -10,29 +10,16 @@ pub(super) struct Finish {
     pub lease: Option<Duration>,
 }
 
-impl Finish {
-    /// Rows that ended at about the same time: a few statements for all of them. For each, what was claimed for it.
-    pub(super) async fn write(tx: &mut Tx, items: &[&Self]) -> Result<Vec<Option<Row>>, Error> {
-        let mut answers = Vec::new();
-        for queue in [Queue::Outbox, Queue::Inbox] {
-            let ended = Ended(items.iter().copied().filter(|item| item.queue == queue).collect());
-            if !ended.0.is_empty() {
-                answers.push((queue, ended.write(tx, queue).await?.into_iter()));
-            }
-        }
-        Ok(items
-            .iter()
-            .map(|item| answers.iter_mut().find(|(queue, _)| *queue == item.queue)?.1.next().flatten())
-            .collect())
-    }
-}
-
-/// Rows of one queue that ended at about the same time.
-struct Ended<'a>(Vec<&'a Finish>);
+/// What ended at about the same time: a few statements for all of it.
+pub(super) struct Ended<'a>(Vec<&'a Finish>);
 
 impl<'a> Ended<'a> {
-    /// For each, the row that was claimed for it.
-    async fn write(&self, tx: &mut Tx, queue: Queue) -> Result<Vec<Option<Row>>, Error> {
+    /// What ended of this queue.
+    pub(super) fn of(queue: Queue, items: &[&'a Finish]) -> Self {
+        Self(items.iter().copied().filter(|item| item.queue == queue).collect())
+    }
+
+    pub(super) async fn write(&self, tx: &mut Tx, queue: Queue) -> Result<(), Error> {
         self.delete_done(tx, queue).await?;
         self.keep_the_rest(tx, queue).await?;
         let messages = self.done().flat_map(|(messages, _)| messages).collect::<Vec<_>>();
@@ -43,17 +30,17 @@ impl<'a> Ended<'a> {
         tx.upsert_threads(&threads.into_values().collect::<Vec<_>>()).await?;
         let lanes = self.0.iter().filter(|item| !matches!(item.finished.outcome, Outcome::Retry { .. }));
         lanes.for_each(|item| tx.touch(queue, item.finished.lane.clone()));
-        let follow_up = self.0.iter().flat_map(|item| item.finished.follow_up.iter().cloned()).collect();
-        tx.enqueue(Queue::Inbox, follow_up).await?;
-        self.claim_more(tx, queue).await
+        tx.enqueue(Queue::Inbox, self.0.iter().flat_map(|item| item.finished.follow_up.iter().cloned()).collect());
+        Ok(())
     }
 
-    async fn claim_more(&self, tx: &mut Tx, queue: Queue) -> Result<Vec<Option<Row>>, Error> {
+    /// Another row for each that wants one, in the order of the items.
+    pub(super) async fn claim_more(&self, tx: &mut Tx, queue: Queue) -> Result<Vec<Option<Row>>, Error> {
         let limit = self.0.iter().filter(|item| item.lease.is_some()).count();
         let lease = self.0.iter().find_map(|item| item.lease).unwrap_or_default();
         let mut rows = Vec::new();
         if limit > 0 {
-            tx.promote_touched(queue).await?;
+            tx.settle(queue).await?;
             rows = tx.claim(queue, limit, lease).await?;
         }
         let mut rows = rows.into_iter();

@@ -86,7 +86,7 @@ impl Store {
         ))
         .bind(connector)
         .bind(remote.as_str())
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await?;
         rows.iter().map(read_message).collect()
     }
@@ -96,7 +96,7 @@ impl Store {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        crossed(&mut *self.readers().acquire().await?, events).await
+        crossed(&mut *self.reader().await?, events).await
     }
 
     /// How a network knows the conversation of a Matrix thread.
@@ -106,7 +106,7 @@ impl Store {
                 .bind(room.as_str())
                 .bind(connector)
                 .bind(thread.as_str())
-                .fetch_optional(self.readers())
+                .fetch_optional(&mut *self.reader().await?)
                 .await?;
         row.as_ref().map(read_thread).transpose()
     }
@@ -180,7 +180,8 @@ impl Tx {
     }
 
     /// Puts beside each row how the network knows the conversation of its room, outside Matrix threads.
-    pub(super) async fn add_threads(&mut self, rows: &mut [Row]) -> Result<(), Error> {
+    pub(super) async fn add_threads(&mut self, rows: impl Iterator<Item = &mut Row>) -> Result<(), Error> {
+        let mut rows: Vec<&mut Row> = rows.collect();
         for rows in rows.chunks_mut(sql::ROWS_AT_ONCE) {
             let list = sql::list(1, rows.len());
             let mut query =

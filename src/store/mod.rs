@@ -5,30 +5,34 @@
 
 mod accept;
 mod cursors;
+mod enqueue;
 mod finish;
 mod group;
 mod hold;
 mod messages;
+mod offer;
 mod parked;
 mod people;
 mod places;
 mod queue;
 mod reactions;
+mod readers;
 mod rooms;
 mod sql;
+mod together;
 mod tx;
 mod watermarks;
 
 pub use cursors::Cursor;
 pub use hold::{Progress, Scope, Waiting};
 pub use messages::{Message, MessageState, ThreadState};
+pub use offer::Claimed;
 pub use parked::Parked;
 pub use people::Ghost;
 pub use places::{Known, Named, Places};
 pub use queue::{Counts, Finished, Listed, NewRow, Outcome, Queue, Row};
 pub use reactions::Pending;
 pub use rooms::{Member, Membership, Portal};
-use tx::Durability;
 pub use tx::Tx;
 pub use watermarks::{Unread, Watermark};
 
@@ -39,18 +43,17 @@ use crate::{
 use accept::Accept;
 use finish::Finish;
 use group::{Group, Item};
-use sqlx::{
-    AnyPool,
-    any::{AnyConnectOptions, AnyPoolOptions},
-    migrate::MigrateError,
-};
+use offer::Offer;
+use places::Questions;
+use readers::Readers;
+use sqlx::{AnyConnection, any::AnyConnectOptions, migrate::MigrateError};
 use std::{
     path::{Path, PathBuf},
     str::FromStr,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::sync::Notify;
+use tokio::sync::{MappedMutexGuard, Notify};
 
 /// Something that the database did not do. Always transient for whoever waits for it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -86,11 +89,13 @@ impl From<Error> for Failure {
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    readers: AnyPool,
+    readers: Readers,
     writer: tx::Writer,
     group: Group,
+    questions: Questions,
     outbox_grew: Notify,
     inbox_grew: Notify,
+    offers: [Mutex<Option<Offer>>; 2],
 }
 
 /// Milliseconds since 1970.
@@ -112,34 +117,26 @@ impl Store {
             create_private(Path::new(path)).map_err(|e| Error::File(path.into(), Arc::new(e)))?;
         }
         let options = AnyConnectOptions::from_str(url)?;
-        let readers = AnyPoolOptions::new()
-            .max_connections(4)
-            // A file does not go away as a server may; asking each time would double the reads.
-            .test_before_acquire(sqlite.is_none())
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options.clone())
-            .await?;
-        migrate(&readers, sqlite.is_some()).await?;
+        let readers = Readers::new(options.clone(), sqlite.is_some());
+        migrate(&mut *readers.get().await?, sqlite.is_some()).await?;
         Ok(Self(Arc::new(Inner {
             readers,
             writer: tx::Writer::new(options, sqlite.is_some()),
             group: Group::default(),
+            questions: Questions::default(),
             outbox_grew: Notify::new(),
             inbox_grew: Notify::new(),
+            offers: Default::default(),
         })))
     }
 
-    fn readers(&self) -> &AnyPool {
-        &self.0.readers
-    }
-
-    fn group(&self) -> &Group {
-        &self.0.group
+    async fn reader(&self) -> Result<MappedMutexGuard<'_, AnyConnection>, Error> {
+        self.0.readers.get().await
     }
 
     /// Starts a write transaction; waits for the one before it. Dropping it undoes it.
     pub async fn begin(&self) -> Result<Tx, Error> {
-        Tx::begin(self, Durability::Full).await
+        Tx::begin(self).await
     }
 
     /// Puts arrivals into the inbox and moves the cursor, in one durable commit that it shares with whoever else is
@@ -151,7 +148,7 @@ impl Store {
         cursor: Option<Cursor>,
     ) -> Result<(), Error> {
         let accept = Accept { connector, arrivals, cursor };
-        self.0.group.submit(self, Item::Accept(accept)).await.map(drop)
+        self.write(Item::Accept(accept)).await.map(drop)
     }
 
     /// Records how a row ended, in a durable commit that it shares with whoever else is waiting; and claims, in the
@@ -162,10 +159,10 @@ impl Store {
         finished: Finished,
         lease: Option<Duration>,
     ) -> Result<Option<Row>, Error> {
-        self.0.group.submit(self, Item::Finish(Finish { queue, finished, lease })).await
+        self.write(Item::Finish(Finish { queue, finished, lease })).await
     }
 
-    /// Completes when rows were added to this queue, or a lane of it went on.
+    /// Completes when there is something to claim: rows that found no free slot, or a lane that went on.
     pub async fn grew(&self, queue: Queue) {
         self.grew_signal(queue).notified().await;
     }
@@ -185,11 +182,11 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
 }
 
-async fn migrate(pool: &AnyPool, sqlite: bool) -> Result<(), Error> {
+async fn migrate(connection: &mut AnyConnection, sqlite: bool) -> Result<(), Error> {
     let migrated = if sqlite {
-        sqlx::migrate!("migrations/sqlite").run(pool).await
+        sqlx::migrate!("migrations/sqlite").run(connection).await
     } else {
-        sqlx::migrate!("migrations/postgres").run(pool).await
+        sqlx::migrate!("migrations/postgres").run(connection).await
     };
     match migrated {
         Err(MigrateError::VersionMissing(version)) => Err(Error::Newer(version)),

@@ -19,7 +19,7 @@ impl Store {
     pub async fn ghost(&self, mxid: &UserId) -> Result<Option<Ghost>, Error> {
         let row = sqlx::query("SELECT mxid, connector, remote_user, name FROM ghosts WHERE mxid = $1")
             .bind(mxid.as_str())
-            .fetch_optional(self.readers())
+            .fetch_optional(&mut *self.reader().await?)
             .await?;
         row.as_ref().map(read_ghost).transpose()
     }
@@ -49,7 +49,7 @@ impl Store {
         )
         .bind(room.as_str())
         .bind(user.as_str())
-        .fetch_optional(self.readers())
+        .fetch_optional(&mut *self.reader().await?)
         .await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
@@ -59,7 +59,7 @@ impl Store {
         let row = sqlx::query("SELECT confirmed_at FROM users WHERE mxid = $1 AND confirmed_at >= $2")
             .bind(mxid.as_str())
             .bind(since)
-            .fetch_optional(self.readers())
+            .fetch_optional(&mut *self.reader().await?)
             .await?;
         Ok(row.is_some())
     }

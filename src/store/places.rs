@@ -1,10 +1,10 @@
-//! Where an arrival may belong.
+//! Where arrivals belong. Each of them asks, so those who ask at the same time share a statement.
 
-use super::{Error, Membership, MessageState, Store, people::parse, rooms::read_membership, sql};
+use super::{Error, Membership, MessageState, Store, people::parse, rooms::read_membership, sql, together::Together};
 use crate::ids::{RemoteMessageId, RemoteUserId};
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use sqlx::{Row as _, any::AnyRow};
-use std::collections::BTreeMap;
+use tokio::task::yield_now;
 
 /// What is known that may tell the room of an arrival from a ghost to a member of staff.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +43,16 @@ pub struct Known {
     pub staff_is_in: bool,
 }
 
+/// An arrival from this ghost to this member of staff.
+pub(super) struct Question {
+    connector: String,
+    asked: Vec<RemoteMessageId>,
+    staff: OwnedUserId,
+    ghost: OwnedUserId,
+}
+
+pub(super) type Questions = Together<Question, Places>;
+
 impl Store {
     /// One look for all of it, since most arrivals need no more. `asked`: remote messages.
     pub async fn places(
@@ -52,73 +62,101 @@ impl Store {
         staff: &UserId,
         ghost: &UserId,
     ) -> Result<Places, Error> {
-        let list = sql::list(4, asked.len().max(1));
+        let question = Question {
+            connector: connector.to_owned(),
+            asked: asked.to_vec(),
+            staff: staff.to_owned(),
+            ghost: ghost.to_owned(),
+        };
+        let serve = || drop(tokio::spawn(answer_all(self.clone())));
+        self.0.questions.ask(question, serve).await
+    }
+}
+
+async fn answer_all(store: Store) {
+    let serving = store.0.questions.serving();
+    while !serving.is_done() {
+        // Those who are about to ask come first.
+        yield_now().await;
+        let (questions, replies) = serving.next(sql::ROWS_AT_ONCE);
+        match find(&store, &questions).await {
+            Ok(places) => replies.into_iter().zip(places).for_each(|(reply, places)| drop(reply.send(Ok(places)))),
+            Err(error) => replies.into_iter().for_each(|reply| drop(reply.send(Err(error.clone())))),
+        }
+    }
+}
+
+async fn find(store: &Store, questions: &[Question]) -> Result<Vec<Places>, Error> {
+    let connector = |question: &Question| Places { connector: question.connector.clone(), ..Places::default() };
+    let mut places: Vec<Places> = questions.iter().map(connector).collect();
+    let mut reader = store.reader().await?;
+    let wanted: Vec<Wanted<'_>> = (0i64..).zip(questions).flat_map(|(n, question)| question.wanted(n)).collect();
+    for chunk in wanted.chunks(sql::ROWS_AT_ONCE) {
+        let values = sql::values(chunk.len(), 6);
         let mut query = sql::query(format!(
-            "SELECT 'message', m.remote_message, m.room_id, m.event_id, m.remote_user, m.state, g.membership,
-                    s.membership, m.at, m.thread
-             FROM messages m LEFT JOIN members g ON g.room_id = m.room_id AND g.mxid = $1
-             LEFT JOIN members s ON s.room_id = m.room_id AND s.mxid = $2
-             WHERE m.connector = $3 AND m.remote_message IN ({list})
+            "WITH wanted (n, connector, message, ghost, staff, is_first) AS (VALUES {values})
+             SELECT 'message', m.remote_message, m.room_id, m.event_id, m.remote_user, m.state, g.membership,
+                    s.membership, m.at, m.thread, w.n
+             FROM wanted w JOIN messages m ON m.connector = w.connector AND m.remote_message = w.message
+             LEFT JOIN members g ON g.room_id = m.room_id AND g.mxid = w.ghost
+             LEFT JOIN members s ON s.room_id = m.room_id AND s.mxid = w.staff
              UNION ALL
-             SELECT 'direct', '', p.room_id, '', '', '', g.membership, s.membership, p.opened_at, '' FROM portals p
-             JOIN members g ON g.room_id = p.room_id AND g.mxid = p.direct_ghost AND g.membership = 'join'
-             LEFT JOIN members s ON s.room_id = p.room_id AND s.mxid = p.direct_user
-             WHERE p.direct_ghost = $1 AND p.direct_user = $2
+             SELECT 'direct', '', p.room_id, '', '', '', g.membership, s.membership, p.opened_at, '', w.n FROM wanted w
+             JOIN portals p ON p.direct_ghost = w.ghost AND p.direct_user = w.staff
+             JOIN members g ON g.room_id = p.room_id AND g.mxid = w.ghost AND g.membership = 'join'
+             LEFT JOIN members s ON s.room_id = p.room_id AND s.mxid = w.staff WHERE w.is_first = 1
              UNION ALL
-             SELECT 'subject', t.subject, t.room_id, '', '', '', g.membership, s.membership, p.opened_at, t.thread
-             FROM members g
-             JOIN members s ON s.room_id = g.room_id AND s.mxid = $2
-             JOIN threads t ON t.room_id = g.room_id AND t.connector = $3 AND t.subject IS NOT NULL
-             JOIN portals p ON p.room_id = g.room_id
-             WHERE g.mxid = $1 AND g.membership = 'join' ORDER BY 9 DESC"
-        ))
-        .bind(ghost.as_str())
-        .bind(staff.as_str())
-        .bind(connector);
-        for message in asked {
-            query = query.bind(message.as_str());
+             SELECT 'subject', t.subject, t.room_id, '', '', '', g.membership, s.membership, p.opened_at, t.thread, w.n
+             FROM wanted w JOIN members g ON g.mxid = w.ghost AND g.membership = 'join'
+             JOIN members s ON s.room_id = g.room_id AND s.mxid = w.staff
+             JOIN threads t ON t.room_id = g.room_id AND t.connector = w.connector AND t.subject IS NOT NULL
+             JOIN portals p ON p.room_id = g.room_id WHERE w.is_first = 1 ORDER BY 9 DESC"
+        ));
+        for Wanted { n, question, message, is_first } in chunk {
+            query = query
+                .bind(*n)
+                .bind(&question.connector)
+                .bind(*message)
+                .bind(question.ghost.as_str())
+                .bind(question.staff.as_str())
+                .bind(i64::from(*is_first));
         }
-        if asked.is_empty() {
-            query = query.bind("");
-        }
-        let mut places = Places { connector: connector.to_owned(), ..Places::default() };
-        for row in query.fetch_all(self.readers()).await? {
-            let room: OwnedRoomId = parse(&row, 2)?;
-            match row.try_get::<String, _>(0)?.as_str() {
-                "message" => places.known.push(read_known(&row, room)?),
-                "subject" => places.named.push(Named { subject: row.try_get(1)?, room, thread: read_thread(&row)? }),
-                _ if places.direct.is_none() => places.direct = Some((room, read_membership(&row, 7)?)),
-                _ => {}
+        for row in query.fetch_all(&mut *reader).await? {
+            let n = usize::try_from(row.try_get::<i64, _>(10)?).unwrap_or(usize::MAX);
+            if let Some(places) = places.get_mut(n) {
+                places.add(&row)?;
             }
         }
-        Ok(places)
     }
+    Ok(places)
+}
 
-    /// The newest room in which these are and nobody else, of whom `ghost` has joined.
-    pub async fn room_of(&self, members: &[&UserId], ghost: &UserId) -> Result<Option<OwnedRoomId>, Error> {
-        let list = sql::list(3, members.len());
-        let mut query = sql::query(format!(
-            "SELECT p.room_id FROM portals p
-             JOIN members g ON g.room_id = p.room_id AND g.mxid = $1 AND g.membership = 'join'
-             WHERE (SELECT COUNT(*) FROM members m WHERE m.room_id = p.room_id) = $2
-             AND (SELECT COUNT(*) FROM members m WHERE m.room_id = p.room_id AND m.mxid IN ({list})) = $2
-             ORDER BY p.opened_at DESC LIMIT 1"
-        ))
-        .bind(ghost.as_str())
-        .bind(i64::try_from(members.len()).unwrap_or(i64::MAX));
-        for member in members {
-            query = query.bind(member.as_str());
+/// A line of the question: one for each message that is asked for, and one in any case.
+struct Wanted<'q> {
+    n: i64,
+    question: &'q Question,
+    message: &'q str,
+    is_first: bool,
+}
+
+impl Question {
+    fn wanted(&self, n: i64) -> impl Iterator<Item = Wanted<'_>> {
+        let none = self.asked.is_empty().then_some("");
+        let messages = self.asked.iter().map(RemoteMessageId::as_str).chain(none);
+        messages.enumerate().map(move |(at, message)| Wanted { n, question: self, message, is_first: at == 0 })
+    }
+}
+
+impl Places {
+    fn add(&mut self, row: &AnyRow) -> Result<(), Error> {
+        let room: OwnedRoomId = parse(row, 2)?;
+        match row.try_get::<String, _>(0)?.as_str() {
+            "message" => self.known.push(read_known(row, room)?),
+            "subject" => self.named.push(Named { subject: row.try_get(1)?, room, thread: read_thread(row)? }),
+            _ if self.direct.is_none() => self.direct = Some((room, read_membership(row, 7)?)),
+            _ => {}
         }
-        query.fetch_optional(self.readers()).await?.as_ref().map(|row| parse(row, 0)).transpose()
-    }
-
-    /// Who is in a room.
-    pub async fn members(&self, room: &RoomId) -> Result<BTreeMap<OwnedUserId, Membership>, Error> {
-        let rows = sqlx::query("SELECT mxid, membership FROM members WHERE room_id = $1")
-            .bind(room.as_str())
-            .fetch_all(self.readers())
-            .await?;
-        rows.iter().map(|row| Ok((parse(row, 0)?, read_membership(row, 1)?.unwrap_or(Membership::Invite)))).collect()
+        Ok(())
     }
 }
 

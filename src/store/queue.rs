@@ -4,7 +4,7 @@
 //! the same with ten rows and with a million. `due_at` is schedule, back-off and lease in one: claiming pushes it
 //! forward, and what a crash leaves behind falls due again.
 
-use super::{Durability, Error, Message, Store, ThreadState, Tx, now, sql};
+use super::{Error, Message, Store, ThreadState, Tx, now, sql};
 use crate::ids::SourceId;
 use ruma::OwnedRoomId;
 use sqlx::{Row as _, any::AnyRow};
@@ -106,15 +106,6 @@ pub struct Counts {
 const LISTED: &str = "id, kind, connector, lane, target, attempts, due_at, created_at, last_error, dead";
 
 impl Store {
-    /// Claims up to `limit` due rows, the longest due first, and holds them for `lease`. A power cut may undo it, which
-    /// is what should become of claims then.
-    pub async fn claim(&self, queue: Queue, limit: usize, lease: Duration) -> Result<Vec<Row>, Error> {
-        let mut tx = Tx::begin(self, Durability::Lazy).await?;
-        let rows = tx.claim(queue, limit, lease).await?;
-        tx.commit().await?;
-        Ok(rows)
-    }
-
     /// Makes due what a process that is no more was working on; returns how many rows. For the start, before claiming.
     pub async fn release_leases(&self, queue: Queue) -> Result<u64, Error> {
         let table = queue.table();
@@ -140,7 +131,7 @@ impl Store {
         .bind(connector)
         .execute(&mut tx.connection)
         .await?;
-        tx.mark_grown(queue);
+        tx.pending(queue).grew = true;
         tx.commit().await?;
         Ok(done.rows_affected())
     }
@@ -149,7 +140,7 @@ impl Store {
     pub async fn next_due(&self, queue: Queue) -> Result<Option<i64>, Error> {
         let table = queue.table();
         let row = sql::query(format!("SELECT due_at FROM {table} WHERE ready = 1 ORDER BY due_at, id LIMIT 1"))
-            .fetch_optional(self.readers())
+            .fetch_optional(&mut *self.reader().await?)
             .await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
@@ -159,7 +150,7 @@ impl Store {
         let table = queue.table();
         let rows = sql::query(format!("SELECT {LISTED} FROM {table} ORDER BY dead DESC, id LIMIT $1"))
             .bind(limit)
-            .fetch_all(self.readers())
+            .fetch_all(&mut *self.reader().await?)
             .await?;
         rows.iter().map(read_listed).collect()
     }
@@ -169,7 +160,7 @@ impl Store {
         let table = queue.table();
         let row = sql::query(format!("SELECT {LISTED}, payload FROM {table} WHERE id = $1"))
             .bind(id)
-            .fetch_optional(self.readers())
+            .fetch_optional(&mut *self.reader().await?)
             .await?;
         row.map(|row| Ok((read_listed(&row)?, row.try_get(10)?))).transpose()
     }
@@ -214,8 +205,9 @@ impl Store {
 
     pub async fn counts(&self, queue: Queue) -> Result<Counts, Error> {
         let table = queue.table();
-        let rows =
-            sql::query(format!("SELECT dead, COUNT(*) FROM {table} GROUP BY dead")).fetch_all(self.readers()).await?;
+        let rows = sql::query(format!("SELECT dead, COUNT(*) FROM {table} GROUP BY dead"))
+            .fetch_all(&mut *self.reader().await?)
+            .await?;
         let mut counts = Counts::default();
         for row in rows {
             match row.try_get::<i64, _>(0)? {
@@ -228,82 +220,39 @@ impl Store {
 }
 
 impl Tx {
-    /// Adds rows in this order. A source that is in the queue already is passed over.
-    pub async fn enqueue(&mut self, queue: Queue, rows: Vec<NewRow>) -> Result<(), Error> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let table = queue.table();
-        let created_at = now();
-        rows.iter().for_each(|row| self.touch(queue, row.lane.clone()));
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
-            let chunk: Vec<NewRow> = rows.by_ref().take(sql::ROWS_AT_ONCE).collect();
-            let values = sql::values(chunk.len(), 13);
-            let mut insert = sql::query(format!(
-                "INSERT INTO {table} (kind, connector, lane, source_id, target, room_id, payload, attempts, due_at, created_at,
-                 dead, ready, leased) VALUES {values} ON CONFLICT (source_id) DO NOTHING"
-            ));
-            for row in chunk {
-                insert = insert
-                    .bind(row.kind)
-                    .bind(row.connector)
-                    .bind(row.lane)
-                    .bind(row.source.as_str().to_owned())
-                    .bind(row.target)
-                    .bind(row.room.map(String::from))
-                    .bind(row.payload)
-                    .bind(0i64)
-                    .bind(row.due_at)
-                    .bind(created_at)
-                    .bind(0i64)
-                    .bind(0i64)
-                    .bind(0i64);
-            }
-            insert.execute(&mut self.connection).await?;
-        }
-        Ok(())
-    }
-
+    /// Claims up to `limit` due rows, the longest due first, and holds them for `lease`.
     pub(super) async fn claim(&mut self, queue: Queue, limit: usize, lease: Duration) -> Result<Vec<Row>, Error> {
         let table = queue.table();
         let now = now();
+        // A bound limit would make SQLite compile the statement anew whenever it changes.
         let found = sql::query(format!(
-            "UPDATE {table} SET due_at = $1, attempts = attempts + 1, leased = 1 WHERE id IN
-             (SELECT id FROM {table} WHERE ready = 1 AND due_at <= $2 ORDER BY due_at, id LIMIT $3)
-             RETURNING id, kind, connector, lane, source_id, target, payload, attempts, created_at, room_id"
+            "SELECT id, kind, connector, lane, source_id, target, payload, attempts, created_at, room_id FROM {table}
+             WHERE ready = 1 AND due_at <= $1 ORDER BY due_at, id LIMIT {limit}"
         ))
-        .bind(now + lease.as_millis() as i64)
         .bind(now)
-        .bind(limit as i64)
         .fetch_all(&mut self.connection)
         .await?;
         let mut rows = found.iter().map(read_row).collect::<Result<Vec<_>, _>>()?;
+        if rows.len() < limit {
+            self.pending(queue).grew = false;
+        }
+        for chunk in rows.chunks_mut(sql::ROWS_AT_ONCE) {
+            let list = sql::list(2, chunk.len());
+            let mut update = sql::query(format!(
+                "UPDATE {table} SET due_at = $1, attempts = attempts + 1, leased = 1 WHERE id IN ({list})"
+            ))
+            .bind(now + lease.as_millis() as i64);
+            for row in chunk {
+                row.attempts = row.attempts.saturating_add(1);
+                update = update.bind(row.id);
+            }
+            update.execute(&mut self.connection).await?;
+        }
         rows.sort_unstable_by_key(|row| row.id);
         if queue == Queue::Outbox {
-            self.add_threads(&mut rows).await?;
+            self.add_threads(rows.iter_mut()).await?;
         }
         Ok(rows)
-    }
-
-    /// Marks the oldest live row of each lane that was touched as ready. Safe to repeat.
-    pub(super) async fn promote_touched(&mut self, queue: Queue) -> Result<(), Error> {
-        let table = queue.table();
-        let lanes: Vec<String> = self.take_touched(queue).into_iter().collect();
-        for chunk in lanes.chunks(sql::ROWS_AT_ONCE) {
-            let list = sql::list(1, chunk.len());
-            let mut update = sql::query(format!(
-                "UPDATE {table} SET ready = 1 WHERE ready = 0 AND id IN
-                 (SELECT MIN(id) FROM {table} WHERE dead = 0 AND lane IN ({list}) GROUP BY lane)"
-            ));
-            for lane in chunk {
-                update = update.bind(lane);
-            }
-            if update.execute(&mut self.connection).await?.rows_affected() > 0 {
-                self.mark_grown(queue);
-            }
-        }
-        Ok(())
     }
 }
 

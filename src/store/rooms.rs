@@ -1,9 +1,9 @@
 //! Portals and who is in them.
 
-use super::{Error, Tx, people::parse, sql};
+use super::{Error, Store, Tx, people::parse, sql};
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 use sqlx::{Row as _, any::AnyRow};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A room with ghosts in it, as far as routing needs to know it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,35 @@ impl Membership {
             Self::Invite => "invite",
             Self::Join => "join",
         }
+    }
+}
+
+impl Store {
+    /// The newest room in which these are and nobody else, of whom `ghost` has joined.
+    pub async fn room_of(&self, members: &[&UserId], ghost: &UserId) -> Result<Option<OwnedRoomId>, Error> {
+        let list = sql::list(3, members.len());
+        let mut query = sql::query(format!(
+            "SELECT p.room_id FROM portals p
+             JOIN members g ON g.room_id = p.room_id AND g.mxid = $1 AND g.membership = 'join'
+             WHERE (SELECT COUNT(*) FROM members m WHERE m.room_id = p.room_id) = $2
+             AND (SELECT COUNT(*) FROM members m WHERE m.room_id = p.room_id AND m.mxid IN ({list})) = $2
+             ORDER BY p.opened_at DESC LIMIT 1"
+        ))
+        .bind(ghost.as_str())
+        .bind(i64::try_from(members.len()).unwrap_or(i64::MAX));
+        for member in members {
+            query = query.bind(member.as_str());
+        }
+        query.fetch_optional(&mut *self.reader().await?).await?.as_ref().map(|row| parse(row, 0)).transpose()
+    }
+
+    /// Who is in a room.
+    pub async fn members(&self, room: &RoomId) -> Result<BTreeMap<OwnedUserId, Membership>, Error> {
+        let rows = sqlx::query("SELECT mxid, membership FROM members WHERE room_id = $1")
+            .bind(room.as_str())
+            .fetch_all(&mut *self.reader().await?)
+            .await?;
+        rows.iter().map(|row| Ok((parse(row, 0)?, read_membership(row, 1)?.unwrap_or(Membership::Invite)))).collect()
     }
 }
 

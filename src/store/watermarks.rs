@@ -40,7 +40,7 @@ impl Store {
             for room in chunk {
                 query = query.bind(room.as_str());
             }
-            for row in query.fetch_all(self.readers()).await? {
+            for row in query.fetch_all(&mut *self.reader().await?).await? {
                 let (room, read_to): (OwnedRoomId, _) = (parse(&row, 0)?, row.try_get(1)?);
                 let unread = found.entry(room.clone()).or_insert_with(|| Unread { room, read_to, joined: Vec::new() });
                 if row.try_get::<Option<String>, _>(2)?.is_some() {
@@ -54,7 +54,7 @@ impl Store {
     /// Up to `limit` portals in which somebody wrote after the given time, the most recent first.
     pub async fn active_portals(&self, since: i64, limit: i64) -> Result<Vec<OwnedRoomId>, Error> {
         let query = "SELECT room_id FROM portals WHERE active_at >= $1 ORDER BY active_at DESC, room_id LIMIT $2";
-        let rows = sqlx::query(query).bind(since).bind(limit).fetch_all(self.readers()).await?;
+        let rows = sqlx::query(query).bind(since).bind(limit).fetch_all(&mut *self.reader().await?).await?;
         rows.iter().map(|row| parse(row, 0)).collect()
     }
 
@@ -62,14 +62,15 @@ impl Store {
     /// wrote since `active`.
     pub async fn longest_unread(&self, before: i64, active: i64, limit: i64) -> Result<Vec<OwnedRoomId>, Error> {
         let query = "SELECT room_id FROM portals WHERE read_at < $1 AND active_at >= $2 ORDER BY read_at LIMIT $3";
-        let rows = sqlx::query(query).bind(before).bind(active).bind(limit).fetch_all(self.readers()).await?;
+        let rows =
+            sqlx::query(query).bind(before).bind(active).bind(limit).fetch_all(&mut *self.reader().await?).await?;
         rows.iter().map(|row| parse(row, 0)).collect()
     }
 
     /// When the portal that was not read back for the longest time was read back; `None`: none ever was.
     pub async fn oldest_reading(&self) -> Result<Option<i64>, Error> {
         let query = "SELECT read_at FROM portals WHERE read_to IS NOT NULL ORDER BY read_at LIMIT 1";
-        let row = sqlx::query(query).fetch_optional(self.readers()).await?;
+        let row = sqlx::query(query).fetch_optional(&mut *self.reader().await?).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 }
