@@ -25,7 +25,8 @@ impl Scene {
         let mut setup = Setup::new();
         setup.homeserver = homeserver.url();
         setup.smtp_port = setup.slot.spare_ports[0];
-        let push = Homeserver::of(&setup.slot);
+        setup.listen_port = setup.slot.spare_ports[1];
+        let push = Homeserver::asking(&setup.slot, setup.listen_port);
         let fehmarn = setup.start_without_waiting();
         fehmarn.wait_for_log("the homeserver reaches us").await;
         Self { homeserver, push, fehmarn, transactions: 0 }

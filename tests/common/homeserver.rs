@@ -13,9 +13,14 @@ pub struct Homeserver {
 impl Homeserver {
     /// With the token that Fehmarn knows its homeserver by.
     pub fn of(slot: &Slot) -> Self {
+        Self::asking(slot, slot.listen_port)
+    }
+
+    /// For a Fehmarn that listens where the real homeserver does not find it: that one pushes whenever it likes.
+    pub fn asking(slot: &Slot, port: u16) -> Self {
         // Each request on a connection of its own: after some answers Fehmarn closes it.
         let http = Client::builder().pool_max_idle_per_host(0).build().unwrap();
-        Self { url: slot.listen_url(), token: slot.registered("hs_token"), http }
+        Self { url: format!("http://127.0.0.1:{port}"), token: slot.registered("hs_token"), http }
     }
 
     /// Status and `errcode`.
