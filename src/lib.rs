@@ -37,7 +37,7 @@ pub mod message;
 pub mod store;
 pub mod yaml;
 
-use bridge::{Bridge, GhostIds, KnownGhosts, Reconcile, Users};
+use bridge::{Bridge, GhostIds, Memory, Reconcile};
 use config::Config;
 use connector::Inbox;
 use http::{Readiness, Site};
@@ -101,8 +101,9 @@ impl Fehmarn {
             permissions: config.permissions.clone(),
             language: config.language,
             give_up: config.give_up,
-            users: Users::default(),
-            known_ghosts: KnownGhosts::default(),
+            users: Memory::default(),
+            known_ghosts: Memory::default(),
+            said: Memory::default(),
             reconcile: Reconcile::default(),
         };
         Ok(Self { config, registration, bridge: Arc::new(bridge) })

@@ -16,6 +16,7 @@ mod imap;
 mod kill;
 mod layers;
 mod mail_out;
+mod originals;
 mod postgres;
 mod read_back;
 mod reconcile;

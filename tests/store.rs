@@ -2,10 +2,10 @@
 
 use fehmarn::{
     ids::{LocalUser, RemoteMessageId, RemoteUserId, SourceId},
-    message::RawArrival,
+    message::{Attachment, RawArrival},
     store::{
-        Counts, Cursor, Finished, Ghost, Member, Membership, Message, MessageState, NewRow, Outcome, Pending, Places,
-        Progress, Queue, Row, Scope, Store, ThreadState, Unread, Watermark, now,
+        Counts, Cursor, Finished, Ghost, Member, Membership, Message, MessageState, NewRow, Original, Outcome, Pending,
+        Places, Progress, Queue, Row, Scope, Store, ThreadState, Unread, Watermark, now,
     },
 };
 use ruma::{event_id, room_id, user_id};
@@ -57,6 +57,8 @@ suite! {
     a_ghost_keeps_its_newest_name
     what_waits_can_change_and_go_until_it_is_claimed
     each_matrix_thread_is_a_conversation_and_a_new_subject_begins_one
+    it_is_known_whether_a_room_of_a_name_has_other_ghosts
+    all_of_a_message_is_kept_until_it_is_taken_back
     reactions_wait_for_each_person_until_they_are_told
     it_is_known_who_shows_reactions
     strange_texts_come_back_as_they_were
@@ -123,7 +125,7 @@ async fn end(store: &Store, row: &Row, outcome: Outcome) {
 }
 
 fn done() -> Outcome {
-    Outcome::Done { messages: Vec::new(), thread: None }
+    Outcome::Done { messages: Vec::new(), thread: None, originals: Vec::new() }
 }
 
 fn arrival(source: &str, lane: &str) -> RawArrival {
@@ -351,8 +353,11 @@ mod cases {
             anew: false,
         };
         let sent = message(event_id!("$e1"), "m1@x");
-        let outcome =
-            Outcome::Done { messages: vec![sent.clone()], thread: Some(thread("m1@x", "m1@x", Some("Antrag"))) };
+        let outcome = Outcome::Done {
+            messages: vec![sent.clone()],
+            thread: Some(thread("m1@x", "m1@x", Some("Antrag"))),
+            originals: Vec::new(),
+        };
         let notice = NewRow { kind: "notice", ..row("n", "notice 1") };
         let finished = Finished { id: a1.id, lane: a1.lane, outcome, follow_up: vec![notice] };
         store.finish(Queue::Outbox, finished, None).await.unwrap();
@@ -364,7 +369,11 @@ mod cases {
 
         add(&store, &[("a", "a2")]).await;
         let a2 = claim(&store, 10).await.remove(0);
-        let outcome = Outcome::Done { messages: Vec::new(), thread: Some(thread("other@x", "m2@x", None)) };
+        let outcome = Outcome::Done {
+            messages: Vec::new(),
+            thread: Some(thread("other@x", "m2@x", None)),
+            originals: Vec::new(),
+        };
         end(&store, &a2, outcome).await;
         add(&store, &[("a", "a3")]).await;
         let known = claim(&store, 10).await.remove(0).thread.unwrap();
@@ -475,7 +484,12 @@ mod cases {
 
         add(&store, &[("a", "a1")]).await;
         let a1 = claim(&store, 1).await.remove(0);
-        end(&store, &a1, Outcome::Done { messages: vec![message(event_id!("$e1"), "m1@x")], thread: None }).await;
+        end(
+            &store,
+            &a1,
+            Outcome::Done { messages: vec![message(event_id!("$e1"), "m1@x")], thread: None, originals: Vec::new() },
+        )
+        .await;
         let known = places(&answers, bob).await.known.remove(0);
         assert_eq!((known.room.as_ref(), known.event.as_str(), known.message.as_str()), (room, "$e1", "m1@x"));
         assert!(known.ghost_is_in && known.staff_is_in);
@@ -515,7 +529,7 @@ mod cases {
         add(&store, &[("a", "a1")]).await;
         let a1 = claim(&store, 1).await.remove(0);
         let known = Message { room_id: room(7), ..message(event_id!("$e7"), "m7@x") };
-        end(&store, &a1, Outcome::Done { messages: vec![known], thread: None }).await;
+        end(&store, &a1, Outcome::Done { messages: vec![known], thread: None, originals: Vec::new() }).await;
         // More than one statement holds; only the last one is known.
         let answers: Vec<_> = (100..200).chain([7]).map(|n| RemoteMessageId::new(format!("m{n}@x"))).collect();
         let found = futures_util::future::join_all((0..100).map(async |n| {
@@ -593,6 +607,61 @@ mod cases {
         assert!(claim(&store, 10).await.is_empty(), "a2 is gone");
     }
 
+    pub async fn it_is_known_whether_a_room_of_a_name_has_other_ghosts(store: Store, _: &str) {
+        let (room, anna, bob) = (room_id!("!r:x"), user_id!("@anna:x"), user_id!("@_email_bob:x"));
+        let (tom, eve) = (user_id!("@tom:x"), user_id!("@_email_eve:x"));
+        for mxid in [bob, eve] {
+            let remote_user = RemoteUserId::new(mxid.localpart());
+            let ghost = Ghost { mxid: mxid.to_owned(), connector: "email".into(), remote_user, name: "x".into() };
+            store.save_ghost(&ghost).await.unwrap();
+        }
+        let mut tx = store.begin().await.unwrap();
+        tx.open_portal(room).await.unwrap();
+        for mxid in [anna, tom, bob] {
+            tx.set_member(room, mxid, &joined("x")).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        add(&store, &[("a", "a1")]).await;
+        let a1 = claim(&store, 1).await.remove(0);
+        let thread = ThreadState {
+            room_id: room.to_owned(),
+            thread: None,
+            connector: "email".into(),
+            subject: Some("Antrag".into()),
+            root: RemoteMessageId::new("m1@x"),
+            last: RemoteMessageId::new("m1@x"),
+            previous: None,
+            anew: false,
+        };
+        end(&store, &a1, Outcome::Done { messages: Vec::new(), thread: Some(thread), originals: Vec::new() }).await;
+        let named = async || store.places("email", &[], anna, bob).await.unwrap().named.remove(0);
+        assert_eq!((named().await.subject.as_str(), named().await.has_others), ("Antrag", false));
+        let mut tx = store.begin().await.unwrap();
+        tx.set_member(room, eve, &joined("Eve")).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(named().await.has_others);
+    }
+
+    pub async fn all_of_a_message_is_kept_until_it_is_taken_back(store: Store, _: &str) {
+        let file = Attachment {
+            name: "Original \u{2013} Antrag.eml".into(),
+            media_type: "message/rfc822".into(),
+            location: String::new(),
+            bytes: bytes::Bytes::from_static(b"Subject: \xfc\0\r\n"),
+        };
+        let originals = vec![Original { event_id: event_id!("$e").to_owned(), file: file.clone() }];
+        add(&store, &[("a", "a1")]).await;
+        let a1 = claim(&store, 1).await.remove(0);
+        assert_eq!(store.original(event_id!("$e")).await.unwrap(), None);
+        end(&store, &a1, Outcome::Done { messages: Vec::new(), thread: None, originals }).await;
+        assert_eq!(store.original(event_id!("$e")).await.unwrap(), Some(file));
+        assert_eq!(store.original(event_id!("$other")).await.unwrap(), None);
+        let mut tx = store.begin().await.unwrap();
+        tx.forget_original(event_id!("$e")).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.original(event_id!("$e")).await.unwrap(), None);
+    }
+
     pub async fn each_matrix_thread_is_a_conversation_and_a_new_subject_begins_one(store: Store, _: &str) {
         let root = event_id!("$root").to_owned();
         let state = |thread: Option<&ruma::OwnedEventId>, root: &str, last: &str, subject: &str| ThreadState {
@@ -612,7 +681,8 @@ mod cases {
             add(&store, &[("a", &source)]).await;
             let claimed = claim(&store, 1).await.remove(0);
             let known = claimed.thread.clone();
-            end(&store, &claimed, Outcome::Done { messages: Vec::new(), thread: Some(state) }).await;
+            end(&store, &claimed, Outcome::Done { messages: Vec::new(), thread: Some(state), originals: Vec::new() })
+                .await;
             known
         };
         assert_eq!(record(state(None, "m1@x", "m1@x", "Antrag")).await, None);
@@ -641,7 +711,7 @@ mod cases {
         let messages = vec![message(event_id!("$e1"), "m1@x"), in_thread.clone()];
         add(&store, &[("a", "last")]).await;
         let last = claim(&store, 1).await.remove(0);
-        end(&store, &last, Outcome::Done { messages, thread: None }).await;
+        end(&store, &last, Outcome::Done { messages, thread: None, originals: Vec::new() }).await;
         assert_eq!(
             store.crossed(&[event_id!("$e2"), event_id!("$no")]).await.unwrap(),
             std::slice::from_ref(&in_thread)

@@ -8,7 +8,7 @@ use crate::{
         incoming::{self, Incoming, Kept},
     },
     message::{Arrival, Attachment},
-    store::{Message, MessageState, NewRow, Queue, Row, ThreadState},
+    store::{Message, MessageState, NewRow, Original, Queue, Row, ThreadState},
 };
 use ruma::{
     OwnedEventId, UserId,
@@ -85,7 +85,7 @@ impl Posting<'_> {
         }
         if !self.arrival.body.text.is_empty() || self.arrival.attachments.is_empty() {
             let words = incoming::answering(words, self.place.thread.as_ref(), self.place.answered.as_ref());
-            let on_demand = self.upload_original().await?;
+            let on_demand = self.upload_large_original().await?;
             self.send(0, Incoming::Message(Box::new(words), on_demand)).await?;
         }
         let original = self.arrival.original.as_ref().filter(|original| original.at_once);
@@ -98,12 +98,15 @@ impl Posting<'_> {
         self.explain().await
     }
 
-    async fn upload_original(&mut self) -> Result<Option<Kept>, Failure> {
-        let Some(original) = self.arrival.original.as_ref().filter(|original| !original.at_once) else {
-            return Ok(None);
-        };
-        let uri = self.upload(0, &original.file).await?;
-        Ok(uri.map(|uri| Kept::new(&original.file, uri)))
+    /// The whole message, if it is shown only when somebody asks for it.
+    fn on_demand(&self) -> Option<&Attachment> {
+        self.arrival.original.as_ref().filter(|original| !original.at_once).map(|original| &original.file)
+    }
+
+    async fn upload_large_original(&mut self) -> Result<Option<Kept>, Failure> {
+        let Some(file) = self.on_demand().filter(|file| original::is_large(file)).cloned() else { return Ok(None) };
+        let uri = self.upload(0, &file).await?;
+        Ok(uri.map(|uri| Kept::new(&file, uri)))
     }
 
     /// `None`: the homeserver takes no file of this size, and staff are told.
@@ -149,7 +152,7 @@ impl Posting<'_> {
         if !self.arrival.verified {
             self.say_once(format!("unverified {room} {}", self.ghost), &Text::UnverifiedSender).await?;
         }
-        if self.arrival.original.as_ref().is_some_and(|original| !original.at_once) {
+        if self.on_demand().is_some() {
             self.say_once(format!("original {room}"), &Text::OriginalOnDemand { key: original::KEY }).await?;
         }
         Ok(())
@@ -157,8 +160,12 @@ impl Posting<'_> {
 
     /// What staff need to be told once in a room.
     async fn say_once(&self, once: String, text: &Text<'_>) -> Result<(), Failure> {
-        let store = &self.bridge.store;
+        let (store, said) = (&self.bridge.store, &self.bridge.said);
+        if said.recall(&once).is_some() {
+            return Ok(());
+        }
         if store.was_seen(&once).await? {
+            said.remember(once, ());
             return Ok(());
         }
         let mut tx = store.begin().await?;
@@ -173,6 +180,10 @@ impl Posting<'_> {
     }
 
     fn done(self) -> Done {
+        let small = self.on_demand().filter(|file| !original::is_large(file));
+        let originals = small
+            .zip(self.events.first())
+            .map(|(file, event)| Original { event_id: event.clone(), file: file.clone() });
         let Self { row, arrival, place, .. } = self;
         let message = |event_id: OwnedEventId| Message {
             event_id,
@@ -197,6 +208,7 @@ impl Posting<'_> {
             messages: self.events.into_iter().map(message).collect(),
             // What nobody answers is nothing to go on from.
             thread: (!arrival.automatic && arrival.reaction.is_none()).then_some(thread),
+            originals: originals.into_iter().collect(),
             follow_up: self.notices,
         }
     }

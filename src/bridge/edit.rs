@@ -222,6 +222,7 @@ impl Bridge {
         work: &mut Work,
     ) -> Result<(), Error> {
         work.reactions.withdraw(target);
+        tx.forget_original(target).await?;
         let mut is_gone = false;
         for draft in work.drafts.iter_mut().filter(|draft| draft.outgoing.room == event.room) {
             if !take_back(&mut draft.outgoing, target) {

@@ -7,16 +7,11 @@ use crate::{
     store::Ghost,
 };
 use ruma::{OwnedServerName, OwnedUserId, UserId};
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
 
 /// Client-Server API, "Size limits".
 const USER_ID_LIMIT: usize = 255;
 /// Clients show names in one line; Synapse refuses more than 256 characters.
 const NAME_LIMIT: usize = 100;
-const REMEMBERED: usize = 50_000;
 
 /// The rule by which ghosts are named: `@_email_bob=40example.org:server` for `bob@example.org`.
 #[derive(Clone, Debug)]
@@ -79,27 +74,6 @@ fn unescape(escaped: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Ghosts that were seen in the database not long ago, with their names. Only to look less often: a ghost never goes.
-#[derive(Default)]
-pub struct KnownGhosts(Mutex<HashMap<OwnedUserId, String>>);
-
-impl KnownGhosts {
-    fn name(&self, ghost: &UserId) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(ghost).cloned()
-    }
-
-    fn remember(&self, ghost: &UserId, name: &str) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.get(ghost).is_some_and(|old| old == name) {
-            return;
-        }
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(ghost.to_owned(), name.to_owned());
-    }
-}
-
 impl Bridge {
     /// The ghost of a remote user, registered with the homeserver. A name that the remote side gives is taken over
     /// when the ghost is new, or has none but its address so far.
@@ -111,9 +85,12 @@ impl Bridge {
     ) -> Result<OwnedUserId, Failure> {
         let too_long = || Failure::permanent(Reason::UnknownRecipient, "the address is too long for a Matrix id");
         let mxid = self.ghosts.ghost(connector, user).ok_or_else(too_long)?;
-        let known = match self.known_ghosts.name(&mxid) {
+        let known = match self.known_ghosts.recall(&mxid) {
             Some(name) => Some(name),
-            None => self.store.ghost(&mxid).await?.map(|ghost| ghost.name),
+            None => {
+                let ghost = self.store.ghost(&mxid).await?;
+                ghost.inspect(|ghost| self.known_ghosts.remember(mxid.clone(), ghost.name.clone())).map(|it| it.name)
+            }
         };
         let given = name.map(|name| name.chars().take(NAME_LIMIT).collect::<String>()).filter(|name| !name.is_empty());
         let intent = self.homeserver.intent(&mxid);
@@ -122,10 +99,7 @@ impl Bridge {
                 intent.set_name(&given).await?;
                 given
             }
-            (Some(name), _) => {
-                self.known_ghosts.remember(&mxid, name);
-                return Ok(mxid);
-            }
+            (Some(_), _) => return Ok(mxid),
             (None, given) => {
                 let name = given.unwrap_or_else(|| user.as_str().to_owned());
                 intent.register(&name).await?;
@@ -134,7 +108,7 @@ impl Bridge {
         };
         let ghost = Ghost { mxid: mxid.clone(), connector: connector.into(), remote_user: user.clone(), name };
         self.store.save_ghost(&ghost).await?;
-        self.known_ghosts.remember(&mxid, &ghost.name);
+        self.known_ghosts.remember(mxid.clone(), ghost.name);
         Ok(mxid)
     }
 }

@@ -10,6 +10,7 @@ mod ghost;
 mod hold;
 mod inbox;
 mod join;
+mod memory;
 mod new_room;
 mod notice;
 mod original;
@@ -28,12 +29,12 @@ mod work;
 mod worker;
 
 pub use event::Untold;
-pub use ghost::{GhostIds, KnownGhosts};
+pub use ghost::GhostIds;
+pub use memory::Memory;
 pub use notice::Notice;
 pub use permission::{Level, Permissions};
 pub use reconcile::Reconcile;
 pub use texts::{Language, Text};
-pub use users::Users;
 
 use crate::{
     connector::Connector,
@@ -41,7 +42,11 @@ use crate::{
     store::{Queue, Store},
 };
 use ruma::{OwnedUserId, UserId};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -56,8 +61,12 @@ pub struct Bridge {
     pub language: Language,
     /// A row that could not be done for this long is given up.
     pub give_up: Duration,
-    pub users: Users,
-    pub known_ghosts: KnownGhosts,
+    /// Members of staff, whether they exist, and when that was found out.
+    pub users: Memory<OwnedUserId, (bool, Instant)>,
+    /// Ghosts that exist, with their names.
+    pub known_ghosts: Memory<OwnedUserId, String>,
+    /// Occasions on which was said what is said only once.
+    pub said: Memory<String, ()>,
     pub reconcile: Reconcile,
 }
 

@@ -8,13 +8,22 @@ use crate::{
         Error,
         incoming::{Incoming, Kept},
     },
+    message::Attachment,
     store::{NewRow, Row, now},
 };
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A larger message is uploaded with its event, in bytes: its files are as well, and a database is no place for them.
+const LARGEST_KEPT: usize = 64 << 10;
 
 /// What people put on a message to see all of it.
 pub(super) const KEY: &str = "📄";
+
+pub(super) fn is_large(file: &Attachment) -> bool {
+    file.bytes.len() > LARGEST_KEPT
+}
 
 /// The payload of an inbox row of the kind `original`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,18 +61,23 @@ impl Bridge {
             return Ok(());
         };
         let unreadable = |error| Failure::permanent(Reason::Unreadable, error);
-        let (Some(kept), Some(sender)) = (
-            event
-                .get_field::<serde_json::Value>("content")
-                .map_err(unreadable)?
-                .and_then(|content| Kept::read(&content)),
-            event.get_field::<OwnedUserId>("sender").map_err(unreadable)?.filter(|sender| self.ghosts.is_ghost(sender)),
-        ) else {
-            return Ok(());
+        let content = event.get_field::<Value>("content").map_err(unreadable)?.unwrap_or_default();
+        let sender = event.get_field::<OwnedUserId>("sender").map_err(unreadable)?;
+        let Some(sender) = sender.filter(|sender| self.ghosts.is_ghost(sender)) else { return Ok(()) };
+        let intent = self.homeserver.intent(&sender);
+        let kept = match self.store.original(&wanted.event).await? {
+            // Without words the event was taken back.
+            _ if content.get("body").is_none() => None,
+            Some(file) => {
+                let uri = intent.upload(&file.name, &file.media_type, &file.bytes).await?;
+                Some(Kept::new(&file, uri))
+            }
+            None => Kept::read(&content),
         };
+        let Some(kept) = kept else { return Ok(()) };
         let txn = txn_id(&row.source, &sender, 0);
         let content = Incoming::Message(Box::new(kept.into_message(wanted.event.clone())), None);
-        match self.homeserver.intent(&sender).send_incoming(&wanted.room, &txn, &content).await {
+        match intent.send_incoming(&wanted.room, &txn, &content).await {
             // The ghost is no longer in the room.
             Err(Error::Refused { status: 403, .. }) => Ok(()),
             result => Ok(result.map(drop)?),

@@ -209,5 +209,5 @@ fn done(row: &Row, outgoing: &Outgoing, known: &Known, delivery: Delivery, sent:
     };
     let messages = outgoing.parts.iter().map(message).collect();
     let thread = known.after(row, outgoing, &delivery, &sent);
-    Done { messages, thread, follow_up }
+    Done { messages, thread, originals: Vec::new(), follow_up }
 }

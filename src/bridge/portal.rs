@@ -78,6 +78,10 @@ impl Bridge {
     }
 
     async fn fit(&self, company: &Company, room: &RoomId, audience: &BTreeSet<OwnedUserId>) -> Result<Fit, Failure> {
+        if !company.is_group() {
+            // The two are there, or the room would not have been found.
+            return Ok(company.fit(|_| true, audience));
+        }
         let members = self.store.members(room).await?;
         Ok(company.fit(|user| members.contains_key(user), audience))
     }
@@ -127,9 +131,14 @@ impl Bridge {
         let Some(subject) = arrival.subject.as_deref().filter(|_| arrival.verified) else { return Ok(None) };
         let subject = port.normal_subject(subject);
         for named in places.named.iter().filter(|named| port.normal_subject(&named.subject) == subject) {
-            let members = self.store.members(&named.room).await?;
-            let ghosts = members.keys().filter(|user| self.ghosts.is_ghost(user)).cloned().collect();
-            if company.fit(|user| members.contains_key(user), &ghosts) == Fit::Here {
+            let is_here = if company.is_group() {
+                let members = self.store.members(&named.room).await?;
+                let ghosts = members.keys().filter(|user| self.ghosts.is_ghost(user)).cloned().collect();
+                company.fit(|user| members.contains_key(user), &ghosts) == Fit::Here
+            } else {
+                !named.has_others
+            };
+            if is_here {
                 return Ok(Some((named.room.clone(), named.thread.clone())));
             }
         }

@@ -4,11 +4,7 @@ use super::{Bridge, Level};
 use crate::{connector::Directory, failure::Failure, ids::LocalUser, store::now};
 use async_trait::async_trait;
 use ruma::{OwnedUserId, UserId};
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// The homeserver is asked again after this time, in case an account was closed.
 const CONFIRMED_FOR_MS: i64 = 24 * 3600 * 1000;
@@ -16,27 +12,6 @@ const CONFIRMED_FOR_MS: i64 = 24 * 3600 * 1000;
 /// addresses does not become a flood of requests, and a new colleague can be written to soon.
 const KNOWN_FOR: Duration = Duration::from_secs(600);
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
-const REMEMBERED: usize = 50_000;
-
-/// Answers that are still fresh.
-#[derive(Default)]
-pub struct Users(Mutex<HashMap<OwnedUserId, (bool, Instant)>>);
-
-impl Users {
-    fn recall(&self, user: &UserId) -> Option<bool> {
-        let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (exists, asked) = *answers.get(user)?;
-        (asked.elapsed() < if exists { KNOWN_FOR } else { UNKNOWN_FOR }).then_some(exists)
-    }
-
-    fn remember(&self, user: OwnedUserId, exists: bool) {
-        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if answers.len() >= REMEMBERED {
-            answers.clear();
-        }
-        answers.insert(user, (exists, Instant::now()));
-    }
-}
 
 impl Bridge {
     /// The Matrix id of a member of staff; `None` if there can be no such id.
@@ -63,11 +38,12 @@ impl Directory for Bridge {
         if self.is_ours(&user) || self.permissions.level(&user) < Level::Read {
             return Ok(false);
         }
-        if let Some(exists) = self.users.recall(&user) {
+        let fresh = |(exists, asked): &(bool, Instant)| asked.elapsed() < if *exists { KNOWN_FOR } else { UNKNOWN_FOR };
+        if let Some((exists, _)) = self.users.recall(&user).filter(fresh) {
             return Ok(exists);
         }
         let exists = self.exists(&user).await?;
-        self.users.remember(user, exists);
+        self.users.remember(user, (exists, Instant::now()));
         Ok(exists)
     }
 }

@@ -3,7 +3,7 @@
 use super::Bridge;
 use crate::{
     failure::{Failure, Reason, Retry, back_off},
-    store::{Claimed, Finished, Message, NewRow, Outcome, Queue, Row, ThreadState, now},
+    store::{Claimed, Finished, Message, NewRow, Original, Outcome, Queue, Row, ThreadState, now},
 };
 use futures_util::FutureExt;
 use std::{
@@ -34,6 +34,7 @@ const DRAIN: Duration = Duration::from_secs(8);
 pub(super) struct Done {
     pub messages: Vec<Message>,
     pub thread: Option<ThreadState>,
+    pub originals: Vec<Original>,
     pub follow_up: Vec<NewRow>,
 }
 
@@ -198,7 +199,9 @@ impl Worker {
 
 fn finish(bridge: &Bridge, queue: Queue, row: &Row, result: Result<Done, Failure>) -> Finished {
     let (outcome, follow_up) = match result {
-        Ok(Done { messages, thread, follow_up }) => (Outcome::Done { messages, thread }, follow_up),
+        Ok(Done { messages, thread, originals, follow_up }) => {
+            (Outcome::Done { messages, thread, originals }, follow_up)
+        }
         Err(failure) => {
             let dead = failure.is_permanent() || now() - row.created_at > bridge.give_up.as_millis() as i64;
             let next = if dead { None } else { Some(now() + wait(&failure, row.attempts).as_millis() as i64) };

@@ -1,6 +1,6 @@
 //! Recording how rows ended, many at once.
 
-use super::{Error, Finished, Message, Outcome, Queue, Row, ThreadState, Tx, now, sql};
+use super::{Error, Finished, Message, Original, Outcome, Queue, Row, ThreadState, Tx, now, sql};
 use std::{collections::HashMap, time::Duration};
 
 /// One call of [`Store::finish`].
@@ -8,6 +8,13 @@ pub(super) struct Finish {
     pub queue: Queue,
     pub finished: Finished,
     pub lease: Option<Duration>,
+}
+
+/// What came of a row that is done.
+struct Done<'a> {
+    messages: &'a [Message],
+    thread: Option<&'a ThreadState>,
+    originals: &'a [Original],
 }
 
 /// What ended at about the same time: a few statements for all of it.
@@ -22,11 +29,10 @@ impl<'a> Ended<'a> {
     pub(super) async fn write(&self, tx: &mut Tx, queue: Queue) -> Result<(), Error> {
         self.delete_done(tx, queue).await?;
         self.keep_the_rest(tx, queue).await?;
-        let messages = self.done().flat_map(|(messages, _)| messages).collect::<Vec<_>>();
-        tx.insert_messages(&messages).await?;
+        tx.insert_messages(&self.done().flat_map(|done| done.messages).collect::<Vec<_>>()).await?;
+        tx.insert_originals(&self.done().flat_map(|done| done.originals).collect::<Vec<_>>()).await?;
         // One row per thread and statement: PostgreSQL refuses to touch a row twice in one.
-        let threads: HashMap<_, _> =
-            self.done().filter_map(|(_, thread)| thread.as_ref()).map(|t| (t.key(), t)).collect();
+        let threads: HashMap<_, _> = self.done().filter_map(|done| done.thread).map(|t| (t.key(), t)).collect();
         tx.upsert_threads(&threads.into_values().collect::<Vec<_>>()).await?;
         let lanes = self.0.iter().filter(|item| !matches!(item.finished.outcome, Outcome::Retry { .. }));
         lanes.for_each(|item| tx.touch(queue, item.finished.lane.clone()));
@@ -47,9 +53,11 @@ impl<'a> Ended<'a> {
         Ok(self.0.iter().map(|item| item.lease.and_then(|_| rows.next())).collect())
     }
 
-    fn done(&self) -> impl Iterator<Item = (&'a Vec<Message>, &'a Option<ThreadState>)> {
+    fn done(&self) -> impl Iterator<Item = Done<'a>> {
         self.0.iter().filter_map(|item| match &item.finished.outcome {
-            Outcome::Done { messages, thread } => Some((messages, thread)),
+            Outcome::Done { messages, thread, originals } => {
+                Some(Done { messages, thread: thread.as_ref(), originals })
+            }
             _ => None,
         })
     }

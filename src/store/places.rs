@@ -25,6 +25,8 @@ pub struct Named {
     pub room: OwnedRoomId,
     /// The root of its Matrix thread; `None` outside of them.
     pub thread: Option<OwnedEventId>,
+    /// Whether there are other ghosts in the room.
+    pub has_others: bool,
 }
 
 /// An event that is a remote message, and whether the two are in its room.
@@ -106,7 +108,9 @@ async fn find(store: &Store, questions: &[Question]) -> Result<Vec<Places>, Erro
              JOIN members g ON g.room_id = p.room_id AND g.mxid = w.ghost AND g.membership = 'join'
              LEFT JOIN members s ON s.room_id = p.room_id AND s.mxid = w.staff WHERE w.is_first = 1
              UNION ALL
-             SELECT 'subject', t.subject, t.room_id, '', '', '', g.membership, s.membership, p.opened_at, t.thread, w.n
+             SELECT 'subject', t.subject, t.room_id, '', '', CASE WHEN EXISTS (SELECT 1 FROM members o
+                    JOIN ghosts ON ghosts.mxid = o.mxid WHERE o.room_id = g.room_id AND o.mxid <> w.ghost)
+                    THEN 'others' ELSE '' END, g.membership, s.membership, p.opened_at, t.thread, w.n
              FROM wanted w JOIN members g ON g.mxid = w.ghost AND g.membership = 'join'
              JOIN members s ON s.room_id = g.room_id AND s.mxid = w.staff
              JOIN threads t ON t.room_id = g.room_id AND t.connector = w.connector AND t.subject IS NOT NULL
@@ -152,7 +156,12 @@ impl Places {
         let room: OwnedRoomId = parse(row, 2)?;
         match row.try_get::<String, _>(0)?.as_str() {
             "message" => self.known.push(read_known(row, room)?),
-            "subject" => self.named.push(Named { subject: row.try_get(1)?, room, thread: read_thread(row)? }),
+            "subject" => self.named.push(Named {
+                subject: row.try_get(1)?,
+                room,
+                thread: read_thread(row)?,
+                has_others: row.try_get::<String, _>(5)? == "others",
+            }),
             _ if self.direct.is_none() => self.direct = Some((room, read_membership(row, 7)?)),
             _ => {}
         }

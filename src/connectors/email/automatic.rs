@@ -3,7 +3,7 @@
 //!
 //! `X-Auto-Response-Suppress` says nothing here: people's own mail programs set it too.
 
-use super::{fields::Fields, mime::headers::Headers, report};
+use super::{fields::Fields, report};
 
 /// Fields that only machines write, unless they say `no`.
 const MARKS: &[&str] = &[
@@ -36,12 +36,8 @@ const ABSENCES: &[&str] = &[
     "vacation",
 ];
 
-/// `fields`: those of the mail.
-pub fn is_automatic(raw: &[u8], fields: &Fields) -> bool {
-    is_marked(fields) || is_absence(Headers::parse(raw).0.subject())
-}
-
-fn is_marked(fields: &Fields) -> bool {
+/// Whether the header says so; what the subject says, see [`is_absence`].
+pub fn is_marked(fields: &Fields) -> bool {
     let marked = |name: &&str| fields.all(name).any(|value| !first_word(value).eq_ignore_ascii_case("no"));
     MARKS.iter().any(marked)
         || fields.all("precedence").any(|value| PRECEDENCE.contains(&first_word(value).to_ascii_lowercase().as_str()))
@@ -68,7 +64,7 @@ mod tests {
 
     fn automatic(header: &str) -> bool {
         let mail = format!("Subject: Termin\r\n{header}\r\n\r\n");
-        is_automatic(mail.as_bytes(), &Fields::of_mail(mail.as_bytes()))
+        is_marked(&Fields::of_mail(mail.as_bytes()))
     }
 
     #[test]

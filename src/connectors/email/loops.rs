@@ -1,6 +1,6 @@
 //! Mail that goes round in circles. It ends here, with words to whoever handed it over.
 
-use super::{address::Identity, fields::Fields, mime::headers::Headers};
+use super::{address::Identity, fields::Fields};
 use crate::ids::DeliveryId;
 
 /// RFC 5321 section 6.3 wants at least 100.
@@ -11,12 +11,15 @@ const MOST_HOPS: usize = 100;
 /// What we send carries no mark of a machine, so our own mail is known by its Message-ID alone. Nobody can guess one, so
 /// nobody can make us refuse another's mail.
 pub fn find(identity: &Identity, raw: &[u8]) -> Option<&'static str> {
-    let id = Headers::parse(raw).0.message_id();
-    let is_ours = |(id, domain): (&str, &str)| DeliveryId::read(id).is_some() && domain == identity.domain();
-    if id.as_ref().and_then(|id| id.as_str().split_once('@')).is_some_and(is_ours) {
+    let fields = Fields::of_mail(raw);
+    let is_ours = |id: &str| {
+        let id = id.trim_matches(['<', '>', ' ']).split_once('@');
+        id.is_some_and(|(id, domain)| DeliveryId::read(id).is_some() && domain == identity.domain())
+    };
+    if fields.all("message-id").any(is_ours) {
         return Some("this mail was sent from here");
     }
-    (Fields::of_mail(raw).all("received").count() > MOST_HOPS).then_some("too many hops")
+    (fields.all("received").count() > MOST_HOPS).then_some("too many hops")
 }
 
 #[cfg(test)]

@@ -154,7 +154,7 @@ impl Connector for Email {
         let max_size = self.max_size + TRACE_HEADERS;
         let reader = parse::Reader { identity: &self.identity, language: self.language, max_size };
         let mut arrival = reader.read(raw);
-        arrival.automatic = automatic::is_automatic(&raw.raw, &fields);
+        arrival.automatic |= automatic::is_marked(&fields);
         self.senders.judge(&raw.raw, &fields, &mut arrival, attempt).await?;
         if let Some(original) = &mut arrival.original {
             original.at_once = self.full_message == FullMessage::Attach;

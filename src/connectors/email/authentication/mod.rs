@@ -21,6 +21,7 @@ mod received;
 mod results;
 mod trust;
 
+pub use alike::Own;
 pub use check::Check;
 
 use super::{address, fields::Fields, mime::headers::Headers};
@@ -37,8 +38,7 @@ const ATTEMPTS: u32 = 4;
 
 /// Who has to be believed, and how.
 pub struct Senders {
-    /// Our own domain.
-    pub own: String,
+    pub own: Own,
     /// Mail servers whose results count: authserv-ids in lower case.
     pub trust: Vec<String>,
     pub check: Option<Check>,
@@ -78,7 +78,7 @@ impl Senders {
     async fn verdict(&self, raw: &[u8], fields: &Fields, from: &RemoteUserId) -> Verdict {
         let domain = from.address().rsplit('@').next().unwrap_or_default();
         // A mail without any sender is from nobody.
-        if from.is_unverified() || alike::is_alike(&self.own, domain) {
+        if from.is_unverified() || self.own.is_alike(domain) {
             return Verdict::Unverified;
         }
         if self.trust.is_empty() && self.check.is_none() {
@@ -96,7 +96,7 @@ impl Senders {
     /// For `fehmarn check`.
     pub async fn finding(&self) -> Finding {
         let result = match &self.check {
-            Some(check) => check.try_out(&self.own).await,
+            Some(check) => check.try_out(&self.own.domain).await,
             None if self.trust.is_empty() => {
                 Ok("not checked: anybody can write here in another's name; to mark those whom nothing \
                 proves, set connectors.email.senders (docs/email.md)"

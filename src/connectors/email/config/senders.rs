@@ -2,7 +2,7 @@
 
 use crate::connectors::email::{
     address::Identity,
-    authentication::{Check, Senders},
+    authentication::{Check, Own, Senders},
 };
 use crate::yaml::{self, Document};
 use serde::Deserialize;
@@ -26,7 +26,7 @@ pub struct SendersSection {
 }
 
 pub fn read(section: Option<SendersSection>, identity: &Identity, document: &Document) -> Result<Senders, yaml::Error> {
-    let own = identity.domain().to_owned();
+    let own = Own::new(identity.domain());
     let Some(section) = section else { return Ok(Senders { own, trust: Vec::new(), check: None }) };
     let SendersSection { trust, check, mx, dns } = section;
     let is_name = |name: &String| {

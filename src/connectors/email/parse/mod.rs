@@ -14,6 +14,7 @@ mod walk;
 
 use super::{
     address::Identity,
+    automatic,
     mime::{Part, headers::Headers},
     text::subject,
 };
@@ -54,7 +55,7 @@ impl Reader<'_> {
             staff: people.staff,
             others: people.others,
             answers: people::answers(&mail.headers, self.identity),
-            automatic: false,
+            automatic: automatic::is_absence(mail.headers.subject()),
             reaction: content.reaction,
             // Delta Chat says so in every mail.
             shows_reactions: content.reacts || !mail.headers.texts("Chat-Version").is_empty(),

@@ -52,6 +52,8 @@ const MEANT: &[&str] = &[
     "address",
     "contact",
 ];
+/// The longest line with one, in bytes.
+const GREETING: usize = 60;
 /// How many lines must show one, and how many the whole may have.
 const LEAST: usize = 3;
 const MOST: usize = 25;
@@ -72,8 +74,12 @@ pub fn start(lines: &[&str]) -> Option<usize> {
 }
 
 pub fn is_greeting(line: &str) -> bool {
-    let line = folded(line.trim());
-    line.len() <= 60 && GREETINGS.iter().any(|words| line.starts_with(words))
+    let line = line.trim();
+    if line.len() > GREETING {
+        return false;
+    }
+    let line = folded(line);
+    line.len() <= GREETING && GREETINGS.iter().any(|words| line.starts_with(words))
 }
 
 /// Behind the name below a greeting.

@@ -138,13 +138,23 @@ fn is_broken_program(lines: &[&str]) -> bool {
 pub fn is_of_program(line: &str) -> bool {
     let is_frame = |c: char| is_rule(c) || c.is_whitespace() || c == PICTURE || "<>()[]".contains(c);
     let line = line.trim_matches(is_frame);
-    if line.len() > PROGRAM {
+    if line.len() > PROGRAM || !begins_like_program(line) {
         return false;
     }
     let line = folded(line);
     let words = line.split_whitespace().count();
     PROGRAMS.iter().any(|(start, any, most)| {
         words <= *most && line.strip_prefix(start).is_some_and(|rest| any.iter().any(|words| rest.contains(words)))
+    })
+}
+
+/// By two characters: nearly every line that somebody wrote is another, and need not be made small for that.
+fn begins_like_program(line: &str) -> bool {
+    let mut begin = line.chars().filter(|c| *c != '\u{feff}').flat_map(char::to_lowercase);
+    let begin = (begin.next(), begin.next());
+    PROGRAMS.iter().any(|(start, ..)| {
+        let mut start = start.chars();
+        (start.next(), start.next()) == begin
     })
 }
 
@@ -160,7 +170,7 @@ fn of_list(lines: &[&str]) -> Option<usize> {
 fn of_notice(lines: &[&str]) -> Option<usize> {
     let tail = lines.len().saturating_sub(NOTICE_LINES);
     let paragraphs = paragraphs(lines, tail);
-    let first = paragraphs.iter().position(|range| is_notice(&text(lines, range)))?;
+    let first = paragraphs.iter().position(|range| may_be_notice(lines, range) && is_notice(&text(lines, range)))?;
     let rest = paragraphs.get(first..)?;
     let goes_on = |range: &std::ops::Range<usize>| {
         let text = text(lines, range);
@@ -199,6 +209,13 @@ fn text(lines: &[&str], range: &std::ops::Range<usize>) -> String {
     let lines = lines.get(range.clone()).unwrap_or_default();
     // The whole of a notice in one line, but not of a book.
     lines.iter().flat_map(|line| line.chars().take(2000).chain([' '])).collect::<String>().to_lowercase()
+}
+
+/// Whether "diese" or "this" stands there at all, in whatever letters: few people's words need a closer look.
+fn may_be_notice(lines: &[&str], range: &std::ops::Range<usize>) -> bool {
+    let lines = lines.get(range.clone()).unwrap_or_default();
+    let is_this = |word: &[u8]| word.eq_ignore_ascii_case(b"dies") || word.eq_ignore_ascii_case(b"this");
+    lines.iter().any(|line| line.as_bytes().windows(4).any(is_this))
 }
 
 fn is_notice(text: &str) -> bool {

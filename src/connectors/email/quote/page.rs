@@ -76,7 +76,7 @@ fn shorter(lines: &[&str]) -> Option<(Range<usize>, Taken)> {
     if let Some(at) = page.leading_quote() {
         return Some((at..lines.len(), Taken::Quote));
     }
-    let at = footer::start(lines).filter(|at| page.is_own_above(*at))?;
+    let at = page.footer.filter(|at| page.is_own_above(*at))?;
     Some((0..at, Taken::Signature))
 }
 
@@ -111,6 +111,8 @@ struct Page<'x> {
     lines: &'x [&'x str],
     first_quoted: Option<usize>,
     last_quoted: Option<usize>,
+    /// What stands below every mail of the sender.
+    footer: Option<usize>,
     /// The lines before what stands below every mail of the sender.
     end: usize,
     /// The last line before `end` that the sender wrote.
@@ -121,9 +123,10 @@ impl<'x> Page<'x> {
     fn new(lines: &'x [&'x str]) -> Self {
         let first_quoted = lines.iter().position(|line| is_quoted(line));
         let last_quoted = lines.iter().rposition(|line| is_quoted(line));
-        let end = footer::start(lines).filter(|at| last_quoted.is_none_or(|last| last < *at)).unwrap_or(lines.len());
+        let footer = footer::start(lines);
+        let end = footer.filter(|at| last_quoted.is_none_or(|last| last < *at)).unwrap_or(lines.len());
         let last_own = lines.iter().take(end).rposition(|line| is_own(line));
-        Self { lines, first_quoted, last_quoted, end, last_own }
+        Self { lines, first_quoted, last_quoted, footer, end, last_own }
     }
 
     fn from(&self, at: usize) -> &'x [&'x str] {
