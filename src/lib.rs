@@ -37,7 +37,7 @@ pub mod message;
 pub mod store;
 pub mod yaml;
 
-use bridge::{Bridge, GhostIds, KnownGhosts, Reconcile, Users};
+use bridge::{Attendance, Bridge, GhostIds, KnownGhosts, Reconcile, Statuses, Users};
 use config::Config;
 use connector::Inbox;
 use http::{Readiness, Site};
@@ -104,6 +104,9 @@ impl Fehmarn {
             users: Users::default(),
             known_ghosts: KnownGhosts::default(),
             reconcile: Reconcile::default(),
+            status_events: config.status_events,
+            statuses: Statuses::default(),
+            attendance: Attendance::default(),
         };
         Ok(Self { config, registration, bridge: Arc::new(bridge) })
     }
@@ -177,6 +180,9 @@ async fn keep_house(store: Store, stop: CancellationToken) -> Result<(), Error> 
     while stop.run_until_cancelled(sleep(HOUSEKEEPING_EVERY)).await.is_some() {
         if let Err(error) = forget_old_events(&store).await {
             tracing::warn!(%error, "cannot forget old events");
+        }
+        if let Err(error) = store.forget_notices(store::now() - SEEN_FOR.as_millis() as i64).await {
+            tracing::warn!(%error, "cannot forget old notices");
         }
         if let Err(error) = store.forget_reactions(store::now() - REACTIONS_FOR.as_millis() as i64).await {
             tracing::warn!(%error, "cannot forget old reactions");

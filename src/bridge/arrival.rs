@@ -198,6 +198,7 @@ impl Posting<'_> {
             // What nobody answers is nothing to go on from.
             thread: (!arrival.automatic && arrival.reaction.is_none()).then_some(thread),
             follow_up: self.notices,
+            accepted: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use super::{
     Bridge, Notice,
     join::{Decline, Join},
     original::Wanted,
+    status::Shown,
     worker::Done,
 };
 use crate::{
@@ -21,6 +22,7 @@ impl Bridge {
             "join" => self.join(&payload::<Join>(row)?).await.map(|()| Done::default()),
             "decline" => self.decline(&payload::<Decline>(row)?).await.map(|()| Done::default()),
             "original" => self.show_original(row, &payload::<Wanted>(row)?).await.map(|()| Done::default()),
+            "status" => self.show(&row.source, &payload::<Shown>(row)?).await,
             "notice" => self.say(&row.source, &payload::<Notice>(row)?).await.map(|()| Done::default()),
             other => Err(Failure::permanent(Reason::Internal, format!("rows of the kind {other} are not known"))),
         }

@@ -1,6 +1,8 @@
 //! Between the homeserver and the networks. Names no network and speaks no protocol.
 
+mod again;
 mod arrival;
+mod attendance;
 mod company;
 mod delivery;
 mod draft;
@@ -22,16 +24,20 @@ mod reaction;
 mod receipt;
 mod reconcile;
 mod router;
+mod status;
 mod texts;
+mod upgrade;
 mod users;
 mod work;
 mod worker;
 
+pub use attendance::Attendance;
 pub use event::Untold;
 pub use ghost::{GhostIds, KnownGhosts};
 pub use notice::Notice;
 pub use permission::{Level, Permissions};
 pub use reconcile::Reconcile;
+pub use status::Statuses;
 pub use texts::{Language, Text};
 pub use users::Users;
 
@@ -59,6 +65,10 @@ pub struct Bridge {
     pub users: Users,
     pub known_ghosts: KnownGhosts,
     pub reconcile: Reconcile,
+    /// Whether clients are told of each message that went out, and not only of those that did not.
+    pub status_events: bool,
+    pub statuses: Statuses,
+    pub attendance: Attendance,
 }
 
 impl Bridge {
@@ -78,6 +88,7 @@ impl Bridge {
         let mut workers = JoinSet::new();
         workers.spawn(worker::run(self.clone(), Queue::Outbox, stop.clone()));
         workers.spawn(worker::run(self.clone(), Queue::Inbox, stop.clone()));
+        workers.spawn(status::run(self.clone(), stop.clone()));
         workers.spawn(reconcile::watch(self.clone(), id, stop.clone()));
         workers.spawn(reconcile::go_round(self.clone(), stop.clone()));
         while workers.join_next().await.is_some() {}
