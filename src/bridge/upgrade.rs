@@ -28,7 +28,9 @@ impl Bridge {
         }
         tx.succeed(&event.room, successor).await?;
         let there = tx.portals(&[successor]).await?.remove(successor).unwrap_or_default();
-        let ghosts: Vec<OwnedUserId> = self.ghosts_in(portal).map(|(ghost, _)| ghost.to_owned()).collect();
+        // Who has not come yet gets first what was said here since the invitation.
+        let joined = self.ghosts_in(portal).filter(|(_, membership)| *membership == Membership::Join);
+        let ghosts: Vec<OwnedUserId> = joined.map(|(ghost, _)| ghost.to_owned()).collect();
         for ghost in ghosts {
             portal.members.remove(&ghost);
             tx.remove_member(&event.room, &ghost).await?;
@@ -44,7 +46,7 @@ impl Bridge {
             };
             work.inbox.push(join.row());
         }
-        tx.unpark_room(&event.room).await
+        Ok(())
     }
 
     /// A ghost that has come to a room goes out of those whose place that has taken.
