@@ -211,6 +211,38 @@ async fn a_report_that_a_mail_was_handed_on_is_a_state_and_one_that_it_is_there_
     assert_eq!(states(anna, room, &said).await.len(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_to_several_people_is_sent_when_all_have_it() {
+    let mut setup = Setup::new();
+    setup.smtp.push("reports: failures".into());
+    let fehmarn = setup.start().await;
+    let (anna, bob, eve) = (Staff::new("Anna Muster").await, Outside::new("Bob"), Outside::new("Eve"));
+    let ghosts = [&bob, &eve].map(|person| fehmarn.slot().ghost(&person.address));
+    let nobody = fehmarn.slot().ghost("reject@example.org");
+    let room = anna.room("Sitzung", &[&ghosts[0], &ghosts[1]]).await;
+    for ghost in &ghosts {
+        anna.wait_for_member(&room, ghost, "join").await;
+    }
+    let both = anna.say(&room, "Für Sie beide").await;
+    wait_for_state(&anna, &room, &both, "SUCCESS").await;
+
+    anna.invite(&room, &nobody).await;
+    anna.wait_for_member(&room, &nobody, "join").await;
+    let three = anna.say(&room, "Für Sie drei").await;
+    wait_for_state(&anna, &room, &three, "FAIL_PERMANENT").await;
+    for person in [&bob, &eve] {
+        person.wait_for_text("Für Sie drei").await;
+    }
+    anna.kick(&room, &nobody).await;
+    let last = anna.say(&room, "Wieder für Sie beide").await;
+    wait_for_state(&anna, &room, &last, "SUCCESS").await;
+    for (message, expected) in [(&both, "SUCCESS"), (&three, "FAIL_PERMANENT"), (&last, "SUCCESS")] {
+        let states = states(&anna, &room, message).await;
+        let states: Vec<&str> = states.iter().map(|event| text(event, "/content/status")).collect();
+        assert_eq!(states, [expected]);
+    }
+}
+
 /// Between a homeserver that counts and real mail servers.
 struct Counted {
     homeserver: Forgetful,
