@@ -175,6 +175,35 @@ async fn what_was_given_up_is_told_in_one_notice_and_sent_again_when_its_writer_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_came_back_is_sent_anew_when_its_writer_asks() {
+    let talk = without_reports().await;
+    let (anna, room) = (&talk.anna, &talk.room);
+    let said = anna.say(room, "Passt Montag?").await;
+    let mail = talk.bob.wait_for_text("Passt Montag?").await.message_id();
+    wait_for_state(anna, room, &said, "SUCCESS").await;
+    report(&talk, &mail, "failed", "5.2.2").await;
+    wait_for_state(anna, room, &said, "FAIL_PERMANENT").await;
+    let (told, _) = notices(anna, room).await;
+    let returned = format!(
+        "Die Nachricht an {} kam zurück: Das Postfach ist voll. \
+         Reagieren Sie mit 🔁 auf Ihre Nachricht, um sie noch einmal zu senden.",
+        talk.bob.address
+    );
+    assert_eq!(body(&told[0]), returned);
+    anna.react(room, &said, "🔁").await;
+    let mails = talk.bob.wait_for_count(3).await;
+    assert_eq!(mails.iter().filter(|mail| mail.text() == "Passt Montag?").count(), 2);
+    assert_ne!(mails[2].message_id(), mail, "it is another mail");
+    let again = format!("Die Nachricht an {} wird noch einmal gesendet.", talk.bob.address);
+    let is_said = |event: &Value| text(event, "/content/m.new_content/body") == again;
+    let changed = anna.wait_for(room, &again, is_said).await;
+    assert_eq!(text(&changed, "/content/m.relates_to/event_id"), event_id(&told[0]));
+    // What is said of the new mail is said of the message.
+    report(&talk, &mails[2].message_id(), "delivered", "2.0.0").await;
+    assert_eq!(anna.wait_for_read(room, &talk.ghost).await, said);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reports_change_one_notice() {
     let talk = without_reports().await;
     let (anna, room) = (&talk.anna, &talk.room);

@@ -1,18 +1,22 @@
-//! What was given up is tried again when its writer asks for it.
+//! What was given up, or came back, is tried again when its writer asks for it.
 
 use super::{
-    Bridge, Text,
+    Bridge, Notice, Text,
     event::{Event, Kind},
     work::{Scene, Work},
+    worker::Done,
 };
 use crate::{
+    failure::Failure,
+    ids::SourceId,
     matrix::{
-        status::{Cause, SendState},
+        status::{Cause, SendState, SendStatus},
         written::plain_words,
     },
-    store::{Error, Tx},
+    store::{Error, Membership, MessageState, NewRow, Row, Trouble, Tx, now},
 };
-use ruma::EventId;
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
+use serde::{Deserialize, Serialize};
 
 /// What writers put on a message that did not go out.
 const KEY: &str = "🔁";
@@ -60,9 +64,109 @@ impl Bridge {
                 draft.revive();
             }
         }
-        let is_done = !notices.is_empty();
+        if notices.is_empty() {
+            return self.ask_for_returned(tx, event, scene, message, work).await;
+        }
         work.inbox.extend(notices);
-        Ok(is_done)
+        Ok(true)
+    }
+
+    /// Of a message that came back nothing is kept here: its words are read from the room again.
+    async fn ask_for_returned(
+        &self,
+        tx: &mut Tx,
+        event: &Event<'_>,
+        scene: &Scene<'_>,
+        message: &EventId,
+        work: &mut Work,
+    ) -> Result<bool, Error> {
+        let crossed = tx.crossed(message).await?;
+        let is_meant = |ghost: &OwnedUserId| scene.only.is_none_or(|only| ghost == only);
+        let returned = crossed.iter().filter(|it| it.state == MessageState::Failed && it.room_id == event.room);
+        let ghosts = returned.filter_map(|it| self.ghosts.ghost(&it.connector, &it.remote_user));
+        let again = Again {
+            room: event.room.clone(),
+            message: message.to_owned(),
+            asked_by: event.sender.clone(),
+            ghosts: ghosts.filter(is_meant).collect(),
+        };
+        if again.ghosts.is_empty() {
+            return Ok(false);
+        }
+        work.inbox.push(again.row(&event.id));
+        Ok(true)
+    }
+
+    /// Queues a message anew for those from whom it came back.
+    pub(super) async fn send_again(&self, row: &Row, again: &Again) -> Result<Done, Failure> {
+        let Some(reader) = again.ghosts.first() else { return Ok(Done::default()) };
+        let Some(raw) = self.homeserver.intent(reader).event(&again.room, &again.message).await? else {
+            return Ok(Done::default());
+        };
+        let parsed = Event::parse(raw.json().get(), |_, _| false).ok().flatten();
+        let Some(event) = parsed.filter(|event| event.sender == again.asked_by) else { return Ok(Done::default()) };
+        let mut tx = self.store.begin().await?;
+        let once = row.source.to_string();
+        if tx.first_seen(std::slice::from_ref(&once)).await?.is_empty() {
+            return Ok(Done::default());
+        }
+        let portals = tx.portals(&[&*again.room]).await?;
+        let Some(portal) = portals.get(&again.room) else { return Ok(Done::default()) };
+        let mut work = self.begin_work(&mut tx, &[&event], &portals).await?;
+        for ghost in &again.ghosts {
+            let is_in = portal.members.get(ghost).is_some_and(|member| member.membership == Membership::Join);
+            let Some((connector, remote_user)) = self.remote_of(ghost).filter(|_| is_in) else { continue };
+            let trouble = Trouble { event: event.id.clone(), connector: connector.to_owned(), remote_user };
+            tx.forget_returned(&trouble).await?;
+            self.cross(&mut tx, &event, &Scene { portal, only: Some(ghost), speaker: ghost }, &mut work).await?;
+            let text = Text::DeliveryAgain { recipient: trouble.remote_user.address() };
+            let source = format!("{} {}", row.source, trouble.remote_user);
+            work.inbox.push(self.returned_notice(source, &again.room, ghost, trouble.clone(), &text));
+        }
+        work.write(&mut tx).await?;
+        tx.commit().await?;
+        Ok(Done::default())
+    }
+
+    fn returned_notice(
+        &self,
+        source: String,
+        room: &RoomId,
+        ghost: &UserId,
+        trouble: Trouble,
+        text: &Text<'_>,
+    ) -> NewRow {
+        let (event, network) = (trouble.event.clone(), trouble.connector.clone());
+        let words = self.language.say(text);
+        let state = SendState::Waiting(Cause::Other);
+        let status = SendStatus { event: event.clone(), network, state, words: Some(words.clone()) };
+        let (room, ghost, trouble) = (room.to_owned(), ghost.to_owned(), Some(trouble));
+        Notice { room, ghost, about: Some(event), text: words, trouble, statuses: vec![status] }.row(source)
+    }
+}
+
+/// The payload of an inbox row of the kind `again`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Again {
+    room: OwnedRoomId,
+    message: OwnedEventId,
+    asked_by: OwnedUserId,
+    /// Of those from whom it came back.
+    ghosts: Vec<OwnedUserId>,
+}
+
+impl Again {
+    fn row(&self, asked: &EventId) -> NewRow {
+        NewRow {
+            kind: "again",
+            connector: "matrix".into(),
+            lane: format!("again {}", self.room),
+            source: SourceId::new(format!("again {asked}")),
+            target: self.room.to_string(),
+            room: Some(self.room.clone()),
+            payload: serde_json::to_vec(self).unwrap_or_default(),
+            due_at: now(),
+        }
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    fn row(&self, source: String) -> NewRow {
+    pub(super) fn row(&self, source: String) -> NewRow {
         NewRow {
             kind: "notice",
             connector: "matrix".into(),

@@ -98,7 +98,8 @@ impl Language {
                 self.and_next(said, *r)
             }
             Text::DeliveryReturned { recipient, reason: r } => {
-                self.look_up("delivery-returned", &[("recipient", recipient), ("reason", &reason(r))])
+                let said = self.look_up("delivery-returned", &[("recipient", recipient), ("reason", &reason(r))]);
+                self.and_next(said, *r)
             }
             Text::DeliveryDelayed { recipient } => self.look_up("delivery-delayed", &[("recipient", recipient)]),
             Text::DeliveryGaveUp { recipient, reason: r } => {

@@ -83,6 +83,19 @@ impl Tx {
         row.map(|row| parse(&row, 0)).transpose()
     }
 
+    /// Forgets that a message went to somebody from whom it came back: it is sent anew.
+    pub async fn forget_returned(&mut self, trouble: &Trouble) -> Result<(), Error> {
+        sqlx::query(
+            "DELETE FROM messages WHERE event_id = $1 AND connector = $2 AND remote_user = $3 AND state = 'failed'",
+        )
+        .bind(trouble.event.as_str())
+        .bind(&trouble.connector)
+        .bind(trouble.remote_user.as_str())
+        .execute(&mut self.connection)
+        .await?;
+        Ok(())
+    }
+
     pub async fn set_bot(&mut self, room: &RoomId, is_in: bool) -> Result<(), Error> {
         sqlx::query("UPDATE portals SET bot_is_in = $1 WHERE room_id = $2")
             .bind(i64::from(is_in))
