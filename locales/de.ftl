@@ -3,6 +3,11 @@
 delivery-failed = Die Nachricht an { $recipient } wurde nicht zugestellt: { $reason }
 delivery-returned = Die Nachricht an { $recipient } kam zurück: { $reason }
 delivery-delayed = Die Nachricht an { $recipient } ist noch nicht angekommen. Es wird weiter versucht; Sie brauchen nichts zu tun.
+delivery-waits = Die Nachricht an { $recipient } ist noch nicht angekommen: { $reason } Es wird bis zu { $days } Tage lang weiter versucht; Sie brauchen nichts zu tun.
+delivery-try-again = Reagieren Sie mit 🔁 auf Ihre Nachricht, um sie noch einmal zu senden.
+delivery-again = Die Nachricht an { $recipient } wird noch einmal gesendet.
+delivery-sent-after-all = Die Nachricht an { $recipient } ist jetzt verschickt.
+delivery-arrived = Die Nachricht an { $recipient } ist jetzt angekommen.
 delivery-gave-up = Die Nachricht an { $recipient } wurde nach vielen Versuchen nicht zugestellt: { $reason }
 delivery-unwanted = { $recipient } hat Ihre Nachricht als unerwünscht gemeldet.
 automatic = Automatische Nachricht:
@@ -23,6 +28,8 @@ voice-message = Sprachnachricht
 not-allowed-to-write = Sie dürfen von hier aus niemandem außerhalb schreiben. Ihre Nachrichten in diesem Raum bleiben hier. Bitte wenden Sie sich an Ihre Administration.
 not-allowed-to-invite = Sie dürfen keine Menschen von außerhalb einladen. Bitte wenden Sie sich an Ihre Administration.
 not-an-address = Das ist keine Adresse, an die geschrieben werden kann.
+topic = Was Sie hier schreiben, geht an { $person }.
+poll-as-text = Abstimmen können Menschen außerhalb nicht. Sie bekommen die Frage und die Antworten als Text.
 encrypted-room = Dieser Raum ist verschlüsselt. Nachrichten von hier können Menschen außerhalb nicht erreichen. Bitte beginnen Sie ein Gespräch ohne Verschlüsselung.
 
 reason-unknown-recipient = Diese Adresse gibt es nicht.

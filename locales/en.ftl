@@ -3,6 +3,11 @@
 delivery-failed = The message to { $recipient } was not delivered: { $reason }
 delivery-returned = The message to { $recipient } came back: { $reason }
 delivery-delayed = The message to { $recipient } has not arrived yet. We keep trying; you need not do anything.
+delivery-waits = The message to { $recipient } has not arrived yet: { $reason } We keep trying for up to { $days } days; you need not do anything.
+delivery-try-again = React with 🔁 to your message to send it once more.
+delivery-again = The message to { $recipient } is being sent once more.
+delivery-sent-after-all = The message to { $recipient } has been sent now.
+delivery-arrived = The message to { $recipient } has arrived now.
 delivery-gave-up = The message to { $recipient } was not delivered after many attempts: { $reason }
 delivery-unwanted = { $recipient } has reported your message as unwanted.
 automatic = Automatic message:
@@ -23,6 +28,8 @@ voice-message = Voice message
 not-allowed-to-write = You may not write to people outside from here. Your messages in this room stay here. Please ask your administration.
 not-allowed-to-invite = You may not invite people from outside. Please ask your administration.
 not-an-address = This is not an address that can be written to.
+topic = What you write here goes to { $person }.
+poll-as-text = People outside cannot vote. They get the question and the answers as text.
 encrypted-room = This room is encrypted. Messages from here cannot reach people outside. Please start a conversation without encryption.
 
 reason-unknown-recipient = There is no such address.

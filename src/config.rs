@@ -27,6 +27,7 @@ pub struct Config {
     pub language: Language,
     pub permissions: Permissions,
     pub give_up: Duration,
+    pub status_events: bool,
     pub connectors: BTreeMap<&'static str, Arc<dyn Connector>>,
 }
 
@@ -67,6 +68,8 @@ struct File {
     permissions: Permissions,
     #[serde(default = "default_give_up")]
     give_up: String,
+    #[serde(default = "yes")]
+    status_events: bool,
     connectors: BTreeMap<String, IgnoredAny>,
 }
 
@@ -84,6 +87,10 @@ fn default_prefix() -> String {
 
 fn default_database() -> Secret {
     Secret::new("sqlite:fehmarn.db")
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn default_give_up() -> String {
@@ -118,6 +125,7 @@ impl Config {
             bot,
             language: file.language,
             permissions: file.permissions,
+            status_events: file.status_events,
         })
     }
 }

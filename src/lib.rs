@@ -37,7 +37,7 @@ pub mod message;
 pub mod store;
 pub mod yaml;
 
-use bridge::{Bridge, GhostIds, Memory, Reconcile};
+use bridge::{Bridge, GhostIds, Memory, Reconcile, Statuses};
 use config::Config;
 use connector::Inbox;
 use http::{Readiness, Site};
@@ -105,6 +105,9 @@ impl Fehmarn {
             known_ghosts: Memory::default(),
             said: Memory::default(),
             reconcile: Reconcile::default(),
+            status_events: config.status_events,
+            statuses: Statuses::default(),
+            attendance: Memory::default(),
         };
         Ok(Self { config, registration, bridge: Arc::new(bridge) })
     }
@@ -178,6 +181,9 @@ async fn keep_house(store: Store, stop: CancellationToken) -> Result<(), Error> 
     while stop.run_until_cancelled(sleep(HOUSEKEEPING_EVERY)).await.is_some() {
         if let Err(error) = forget_old_events(&store).await {
             tracing::warn!(%error, "cannot forget old events");
+        }
+        if let Err(error) = store.forget_notices(store::now() - SEEN_FOR.as_millis() as i64).await {
+            tracing::warn!(%error, "cannot forget old notices");
         }
         if let Err(error) = store.forget_reactions(store::now() - REACTIONS_FOR.as_millis() as i64).await {
             tracing::warn!(%error, "cannot forget old reactions");

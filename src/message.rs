@@ -95,6 +95,8 @@ pub struct Sent {
     pub message: RemoteMessageId,
     /// What the conversation is called from now on, without any "Re:"; `None` where the network has no such thing.
     pub subject: Option<String>,
+    /// Whether the network has promised to say what becomes of it.
+    pub receipt_follows: bool,
 }
 
 /// One thing received, as it came: committed before it is understood, so that no fault in reading it can lose it.

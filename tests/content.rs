@@ -1,6 +1,6 @@
 //! What is more than words: how it looks in a mail, and what is said of what cannot cross.
 
-use crate::common::{Conversation, Fehmarn, events::text, staff::File};
+use crate::common::{Conversation, Fehmarn, body, events::text, staff::File};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,4 +88,20 @@ async fn what_cannot_cross_is_said_and_the_words_cross() {
     let told = talk.heard().await;
     assert_eq!(told.iter().filter(|words| *words == calls).count(), 1, "{told:?}");
     assert_eq!(talk.mailed().await, ["Guten Tag", "Hier der Film", "Doch klein", "Ende"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_lets_people_outside_vote_is_told_once_what_they_get() {
+    let talk = Conversation::begin(Fehmarn::new().await).await;
+    for question in ["Wann?", "Und wo?"] {
+        let text = |text: &str| json!({ "org.matrix.msc1767.text": text });
+        let poll = json!({ "question": text(question), "answers": [text("Montag"), text("Dienstag")] });
+        let kind = "org.matrix.msc3381.poll.start";
+        talk.anna.send_event(&talk.room, kind, json!({ kind: poll })).await;
+        talk.bob.wait_for_text(&format!("{question}\n1. Montag\n2. Dienstag")).await;
+    }
+    let told = "Abstimmen können Menschen außerhalb nicht. Sie bekommen die Frage und die Antworten als Text.";
+    talk.anna.wait_for_notice(&talk.room, told).await;
+    let said = talk.anna.messages(&talk.room).await;
+    assert_eq!(said.iter().filter(|event| body(event) == told).count(), 1);
 }

@@ -182,3 +182,32 @@ async fn one_recipient_who_does_not_answer_delays_nobody_else() {
     until("the one that waits", async || (talk.fehmarn.rows("full@example.org").len() == 3).then_some(())).await;
     assert_eq!(talk.mailed().await[1..], ["Punkt 1", "Punkt 2", "Punkt 3"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_homeserver_that_is_slow_and_then_goes_away_costs_nothing_and_doubles_nothing() {
+    let mut setup = Setup::new();
+    let mut gate = Gate::new(setup.slot.spare_ports[0], servers().synapse.port);
+    setup.homeserver = gate.url();
+    gate.open().await;
+    let talk = Conversation::begin(setup.start().await).await;
+    let words: Vec<String> = (1..=12).map(|n| format!("Antwort {n}")).collect();
+    for (n, words) in words.iter().enumerate() {
+        match n {
+            // What was asked for hangs, then is cut while nobody knows whether it was done.
+            2 => gate.stall().await,
+            5 => gate.close().await,
+            8 => gate.open().await,
+            9 => gate.stall().await,
+            _ => {}
+        }
+        talk.bob.send(talk.answer(words)).await;
+        talk.anna.say(&talk.room, &format!("Frage {n}")).await;
+    }
+    gate.open().await;
+    talk.anna.wait_for_words(&talk.room, &talk.ghost, words.last().unwrap()).await;
+    talk.bob.wait_for_text("Frage 11").await;
+    assert_eq!(talk.heard().await, words);
+    let asked: Vec<String> = (0..12).map(|n| format!("Frage {n}")).collect();
+    assert_eq!(talk.mailed().await[1..], asked);
+    until("empty queues", async || talk.fehmarn.rows("").is_empty().then_some(())).await;
+}

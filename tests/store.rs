@@ -4,8 +4,9 @@ use fehmarn::{
     ids::{LocalUser, RemoteMessageId, RemoteUserId, SourceId},
     message::{Attachment, RawArrival},
     store::{
-        Counts, Cursor, Finished, Ghost, Member, Membership, Message, MessageState, NewRow, Original, Outcome, Pending,
-        Places, Progress, Queue, Row, Scope, Store, ThreadState, Unread, Watermark, now,
+        Concerned, Counts, Cursor, Finished, Ghost, Member, Membership, Message, MessageState, NewRow, Original,
+        Outcome, Pending, Places, Progress, Queue, Row, Scope, Store, ThreadState, Told, Trouble, Unread, Watermark,
+        now,
     },
 };
 use ruma::{event_id, room_id, user_id};
@@ -50,6 +51,9 @@ suite! {
     a_crash_leaves_rows_that_can_be_released
     done_rows_leave_the_mapping_behind
     portals_know_who_is_in_them
+    of_a_large_room_only_those_are_read_who_matter
+    what_is_known_of_a_room_goes_on_in_its_successor
+    a_notice_is_found_by_its_trouble_and_the_other_way_round
     a_watermark_never_goes_back
     the_sweep_goes_from_the_longest_unread_on
     arrivals_find_the_room_of_their_thread_and_of_the_pair
@@ -254,7 +258,7 @@ mod cases {
         end(&store, &a1, Outcome::Dead { error: "refused: no".into() }).await;
         assert!(store.retry(Queue::Outbox, a1.id).await.unwrap());
         let back = claim(&store, 10).await;
-        assert_eq!((sources(&back), back[0].attempts), (BTreeSet::from(["a1"]), 1));
+        assert_eq!((sources(&back), back[0].attempts), (BTreeSet::from(["a1"]), 2));
         assert!(store.discard(Queue::Outbox, a1.id).await.unwrap());
         assert_eq!(sources(&claim(&store, 10).await), BTreeSet::from(["a2"]));
         assert!(!store.retry(Queue::Outbox, a1.id).await.unwrap());
@@ -408,6 +412,70 @@ mod cases {
         );
         tx.unpark_room(room).await.unwrap();
         assert!(tx.parked(room, 0).await.unwrap().is_empty());
+    }
+
+    pub async fn of_a_large_room_only_those_are_read_who_matter(store: Store, _: &str) {
+        let (room, anna, bob) = (room_id!("!r:x"), user_id!("@anna:x"), user_id!("@_email_bob:x"));
+        let mut tx = store.begin().await.unwrap();
+        tx.open_portal(room).await.unwrap();
+        tx.set_room_name(room, Some("Bauamt")).await.unwrap();
+        for n in 0..150 {
+            let user = ruma::UserId::parse(format!("@staff{n}:x")).unwrap();
+            tx.set_member(room, &user, &joined("Somebody")).await.unwrap();
+        }
+        tx.set_member(room, anna, &joined("Anna")).await.unwrap();
+        tx.set_member(room, bob, &joined("Bob")).await.unwrap();
+        fn concerned<'a>(users: &'a [&'a ruma::UserId]) -> Concerned<'a> {
+            Concerned { prefix: "@_", users }
+        }
+        let all = tx.portals_for(&[room], concerned(&[anna])).await.unwrap().remove(room).unwrap();
+        assert_eq!(all.members.len(), 152, "nobody knows yet how large it is");
+        for (users, expected) in [(&[anna, anna][..], vec![bob, anna]), (&[], vec![bob])] {
+            let portal = tx.portals_for(&[room], concerned(users)).await.unwrap().remove(room).unwrap();
+            let members: BTreeSet<&ruma::UserId> = portal.members.keys().map(|user| &**user).collect();
+            assert_eq!(members, expected.into_iter().collect());
+            assert_eq!((portal.name.as_deref(), &portal.members[bob]), (Some("Bauamt"), &joined("Bob")));
+        }
+    }
+
+    pub async fn what_is_known_of_a_room_goes_on_in_its_successor(store: Store, _: &str) {
+        let (old, new) = (room_id!("!old:x"), room_id!("!new"));
+        let (anna, bob) = (user_id!("@anna:x"), user_id!("@_email_bob:x"));
+        let mut tx = store.begin().await.unwrap();
+        tx.open_portal(old).await.unwrap();
+        tx.set_direct(old, anna, bob).await.unwrap();
+        for _ in 0..2 {
+            tx.succeed(old, new).await.unwrap();
+        }
+        tx.set_member(new, bob, &joined("Bob")).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.successor(old).await.unwrap().as_deref(), Some(new));
+        assert_eq!(store.successor(new).await.unwrap(), None);
+        assert_eq!(store.predecessors(new).await.unwrap(), [old.to_owned()]);
+        let places = store.places("email", &[], anna, bob).await.unwrap();
+        assert_eq!(places.direct, Some((new.to_owned(), None)));
+    }
+
+    pub async fn a_notice_is_found_by_its_trouble_and_the_other_way_round(store: Store, _: &str) {
+        let (event, first, second) = (event_id!("$m"), event_id!("$n1"), event_id!("$n2"));
+        let trouble = |to: &str| Trouble {
+            event: event.to_owned(),
+            connector: "email".into(),
+            remote_user: RemoteUserId::new(to),
+        };
+        let told =
+            |notice: &ruma::EventId| Told { notice: notice.to_owned(), speaker: user_id!("@_email_bob:x").to_owned() };
+        assert_eq!(store.told(&trouble("bob")).await.unwrap(), None);
+        for notice in [first, second] {
+            store.note_told(&trouble("bob"), &told(notice)).await.unwrap();
+        }
+        assert_eq!(store.told(&trouble("bob")).await.unwrap(), Some(told(second)));
+        assert_eq!(store.told(&trouble("eve")).await.unwrap(), None);
+        let mut tx = store.begin().await.unwrap();
+        assert_eq!(tx.trouble_of(second).await.unwrap().as_deref(), Some(event));
+        assert_eq!(tx.trouble_of(first).await.unwrap(), None);
+        drop(tx);
+        assert_eq!(store.forget_notices(now() + 1).await.unwrap(), 1);
     }
 
     pub async fn a_watermark_never_goes_back(store: Store, _: &str) {
@@ -588,7 +656,7 @@ mod cases {
             ("a1", Progress::Leased),
             ("a2", Progress::Held),
             ("b1", Progress::Held),
-            ("c1", Progress::Waiting),
+            ("c1", Progress::Dead),
             ("c2", Progress::Held),
         ];
         assert_eq!(seen(&all), expected.map(|(source, progress)| (source.to_owned(), progress)));

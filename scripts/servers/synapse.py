@@ -73,6 +73,8 @@ class Synapse(Service):
             "federation_domain_whitelist": [],
             "trusted_key_servers": [],
             "report_stats": False,
+            # As careful homeservers have it: names are not for strangers.
+            "require_auth_for_profile_requests": True,
             "macaroon_secret_key": self.plan.shared_secret,
             "form_secret": self.plan.shared_secret,
             **RATE_LIMITS,

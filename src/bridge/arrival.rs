@@ -210,6 +210,7 @@ impl Posting<'_> {
             thread: (!arrival.automatic && arrival.reaction.is_none()).then_some(thread),
             originals: originals.into_iter().collect(),
             follow_up: self.notices,
+            accepted: None,
         }
     }
 }

@@ -36,6 +36,9 @@ pub(super) struct Outgoing {
     /// Whether it begins a new conversation, with the subject that stands in `delivery`.
     #[serde(default)]
     pub anew: bool,
+    /// How many people on other networks get the same.
+    #[serde(default)]
+    pub elsewhere: usize,
     /// Without words and files: those stand in `parts` until it is sent.
     pub delivery: Delivery,
     /// What was said, in order: several events are one delivery. Empty if all of it was taken back.
@@ -146,7 +149,9 @@ impl Bridge {
         relation: &Relation,
         work: &mut Work,
     ) -> Result<(), Error> {
-        for audience in self.audiences(scene.portal, scene.only) {
+        let audiences = self.audiences(scene.portal, scene.only);
+        let people: usize = audiences.iter().map(|audience| audience.ghosts.len()).sum();
+        for audience in audiences {
             let (words, instructions) = self.for_network(tx, event, scene, &audience, written, work).await?;
             if words.is_empty() && instructions.subject.is_none() {
                 continue;
@@ -162,6 +167,7 @@ impl Bridge {
             let mut outgoing = self.outgoing(event, scene, &audience, Purpose::Message, part);
             outgoing.thread.clone_from(&relation.thread);
             outgoing.anew = instructions.subject.is_some();
+            outgoing.elsewhere = people - audience.ghosts.len();
             let subject = instructions.subject.clone().or_else(|| self.subject(scene.portal));
             outgoing.delivery.thread.subject = subject;
             outgoing.delivery.copies = instructions.copies.clone();
@@ -253,6 +259,7 @@ impl Bridge {
             thread: None,
             purpose,
             anew: false,
+            elsewhere: 0,
             delivery: Delivery {
                 id: DeliveryId::random(),
                 writer: Writer { user: LocalUser::new(event.sender.localpart()), name },

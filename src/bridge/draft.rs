@@ -27,6 +27,7 @@ pub(super) struct Draft {
     row: Option<(i64, Progress)>,
     changed: bool,
     withdrawn: bool,
+    revived: bool,
 }
 
 impl Draft {
@@ -41,6 +42,7 @@ impl Draft {
             row: None,
             changed: false,
             withdrawn: false,
+            revived: false,
         }
     }
 
@@ -56,6 +58,7 @@ impl Draft {
             row: Some((row.id, row.progress)),
             changed: false,
             withdrawn: false,
+            revived: false,
         })
     }
 
@@ -67,6 +70,20 @@ impl Draft {
     /// Whether it was never tried, and its time has not come.
     pub(super) fn is_held(&self, now: i64) -> bool {
         self.due_at > now && self.row.is_none_or(|(_, progress)| progress == Progress::Held)
+    }
+
+    /// Whether it was tried in vain, and waits for the next attempt.
+    fn is_put_off(&self, now: i64) -> bool {
+        self.due_at > now && matches!(self.row, Some((_, Progress::Waiting)))
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        matches!(self.row, Some((_, Progress::Dead)))
+    }
+
+    /// Has what was given up tried again.
+    pub(super) fn revive(&mut self) {
+        self.revived = true;
     }
 
     /// Takes it out of its lane.
@@ -83,7 +100,15 @@ impl Draft {
         let payload = || serde_json::to_vec(&self.outgoing).unwrap_or_default();
         match self.row {
             Some((id, _)) if self.withdrawn => tx.withdraw(id, self.lane).await,
-            Some((id, _)) if self.changed => tx.revise(id, payload(), self.due_at).await,
+            Some((id, _)) if self.changed || self.revived => {
+                if self.changed {
+                    tx.revise(id, payload(), self.due_at).await?;
+                }
+                if self.revived {
+                    tx.retry(Queue::Outbox, id).await?;
+                }
+                Ok(())
+            }
             None if !self.withdrawn => {
                 new.push(NewRow {
                     kind: "delivery",
@@ -166,7 +191,7 @@ impl Drafts {
         let mut cancelled = Vec::new();
         let here = |draft: &&mut Draft| draft.connector == connector && draft.outgoing.room == room;
         for draft in self.iter_mut().filter(here).filter(|draft| draft.outgoing.delivery.to == *gone) {
-            if draft.is_held(now) {
+            if draft.is_held(now) || draft.is_put_off(now) {
                 cancelled.push(draft.outgoing.delivery.id.clone());
                 draft.withdraw();
             }

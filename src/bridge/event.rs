@@ -38,6 +38,8 @@ pub(super) enum Kind {
     RoomName(Option<String>),
     /// Encryption was switched on.
     Encryption,
+    /// This room has taken the place of the event's.
+    Tombstone(OwnedRoomId),
 }
 
 impl Kind {
@@ -45,7 +47,7 @@ impl Kind {
     pub(super) fn is_said(&self) -> bool {
         match self {
             Self::Said(_) | Self::Reaction(_) | Self::Redaction(_) | Self::Untold(_) | Self::Encrypted => true,
-            Self::Member { .. } | Self::RoomName(_) | Self::Encryption => false,
+            Self::Member { .. } | Self::RoomName(_) | Self::Encryption | Self::Tombstone(_) => false,
         }
     }
 }
@@ -100,6 +102,11 @@ struct NameContent {
 }
 
 #[derive(Deserialize)]
+struct TombstoneContent {
+    replacement_room: OwnedRoomId,
+}
+
+#[derive(Deserialize)]
 struct RedactionContent {
     redacts: Option<OwnedEventId>,
 }
@@ -150,6 +157,9 @@ impl<'a> Event<'a> {
             ("m.room.encrypted", None) => Kind::Encrypted,
             ("m.room.name", Some("")) => Kind::RoomName(storable(serde_json::from_str::<NameContent>(content)?.name)),
             ("m.room.encryption", Some("")) => Kind::Encryption,
+            ("m.room.tombstone", Some("")) => {
+                Kind::Tombstone(serde_json::from_str::<TombstoneContent>(content)?.replacement_room)
+            }
             (kind, None) => match content::said(kind, content)? {
                 Some(said) => Kind::Said(Box::new(said)),
                 None => return Ok(None),

@@ -101,6 +101,7 @@ pub(super) fn sample(event: &str, text: &str) -> Outgoing {
         thread: None,
         purpose: Purpose::Message,
         anew: false,
+        elsewhere: 0,
         delivery: Delivery {
             id: DeliveryId::new("id"),
             writer: Writer { user: LocalUser::new("anna"), name: "Anna Muster".into() },

@@ -2,8 +2,10 @@
 
 use super::{
     Bridge, Notice,
+    again::Again,
     join::{Decline, Join},
     original::Wanted,
+    status::Shown,
     worker::Done,
 };
 use crate::{
@@ -21,6 +23,8 @@ impl Bridge {
             "join" => self.join(&payload::<Join>(row)?).await.map(|()| Done::default()),
             "decline" => self.decline(&payload::<Decline>(row)?).await.map(|()| Done::default()),
             "original" => self.show_original(row, &payload::<Wanted>(row)?).await.map(|()| Done::default()),
+            "again" => self.send_again(row, &payload::<Again>(row)?).await,
+            "status" => self.show(&row.source, &payload::<Shown>(row)?).await,
             "notice" => self.say(&row.source, &payload::<Notice>(row)?).await.map(|()| Done::default()),
             other => Err(Failure::permanent(Reason::Internal, format!("rows of the kind {other} are not known"))),
         }

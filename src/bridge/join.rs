@@ -14,9 +14,9 @@ use crate::{
     failure::{Failure, Reason},
     ids::SourceId,
     matrix::{self, Backlog, RoomState},
-    store::{Member, Membership, NewRow, Portal, Tx, now},
+    store::{Member, Membership, NewRow, Portal, Queue, Tx, now},
 };
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
@@ -57,13 +57,18 @@ fn row(
     NewRow {
         kind,
         connector: "matrix".into(),
-        lane: format!("join {room} {ghost}"),
-        source: SourceId::new(format!("{kind} {invitation}")),
+        lane: lane(room, ghost),
+        // An upgrade brings several ghosts.
+        source: SourceId::new(format!("{kind} {invitation} {ghost}")),
         target: ghost.to_string(),
         room: Some(room.clone()),
         payload: serde_json::to_vec(payload).unwrap_or_default(),
         due_at: now(),
     }
+}
+
+fn lane(room: &RoomId, ghost: &UserId) -> String {
+    format!("join {room} {ghost}")
 }
 
 impl Bridge {
@@ -84,12 +89,20 @@ impl Bridge {
     }
 
     pub(super) async fn join(&self, join: &Join) -> Result<(), Failure> {
+        if self.come_in(join).await? { self.leave_behind(&join.room, &join.ghost).await } else { Ok(()) }
+    }
+
+    /// Whether the ghost is in the room now.
+    async fn come_in(&self, join: &Join) -> Result<bool, Failure> {
         let gone = || Failure::permanent(Reason::UnknownRecipient, "the ghost stands for nobody");
         let (connector, remote) = self.remote_of(&join.ghost).ok_or_else(gone)?;
         self.ensure_ghost(connector, &remote, None).await?;
         let intent = self.homeserver.intent(&join.ghost);
         match intent.join(&join.room).await {
-            Err(matrix::Error::Refused { status: 403 | 404, .. }) => return self.not_wanted(join).await,
+            Err(matrix::Error::Refused { status: 403 | 404, .. }) => {
+                self.not_wanted(join).await?;
+                return Ok(false);
+            }
             result => result?,
         }
         let state = intent.room_state(&join.room).await?;
@@ -102,7 +115,7 @@ impl Bridge {
         let waiting = portal.members.get(&join.ghost).is_some_and(|member| member.membership == Membership::Invite);
         if !waiting {
             // An earlier attempt came this far, or the ghost was sent away meanwhile.
-            return Ok(());
+            return Ok(true);
         }
         let alone = !self.ghosts_in(&portal).any(|(_, membership)| membership == Membership::Join);
         let portal = self.take_over(&mut tx, join, portal, state).await?;
@@ -123,7 +136,7 @@ impl Bridge {
         if is_complete {
             self.reconcile.doubt.note_read(&join.room, began);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// What was forgotten for other ghosts of the room is older than this one's invitation: they get it, and this one
@@ -138,9 +151,13 @@ impl Bridge {
         Ok(Some(self.store.begin().await?.last_parked(&join.room).await?))
     }
 
-    /// The invitation was taken back before the ghost came.
+    /// The invitation was taken back before the ghost came, or there is none yet.
     async fn not_wanted(&self, join: &Join) -> Result<(), Failure> {
         let mut tx = self.store.begin().await?;
+        if tx.rows_of(Queue::Inbox, &lane(&join.room, &join.ghost)).await? > 1 {
+            // Another one has come meanwhile.
+            return Ok(());
+        }
         let mut portal = tx.portals(&[&*join.room]).await?.remove(&join.room).unwrap_or_default();
         self.gone(&mut tx, &join.room, &mut portal, &join.ghost).await?;
         Ok(tx.commit().await?)
@@ -161,8 +178,8 @@ impl Bridge {
             tx.set_encrypted(&join.room).await?;
         }
         for (user, name) in state.members {
-            // Other ghosts have their own way in.
-            if user != join.ghost && self.ghosts.is_ghost(&user) {
+            // Other ghosts have their own way in, and the bot is nobody to write to.
+            if user == self.bot || (user != join.ghost && self.ghosts.is_ghost(&user)) {
                 continue;
             }
             let member = Member { membership: Membership::Join, name: storable(name) };

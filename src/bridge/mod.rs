@@ -1,6 +1,8 @@
 //! Between the homeserver and the networks. Names no network and speaks no protocol.
 
+mod again;
 mod arrival;
+mod attendance;
 mod company;
 mod delivery;
 mod draft;
@@ -23,7 +25,9 @@ mod reaction;
 mod receipt;
 mod reconcile;
 mod router;
+mod status;
 mod texts;
+mod upgrade;
 mod users;
 mod work;
 mod worker;
@@ -34,6 +38,7 @@ pub use memory::Memory;
 pub use notice::Notice;
 pub use permission::{Level, Permissions};
 pub use reconcile::Reconcile;
+pub use status::Statuses;
 pub use texts::{Language, Text};
 
 use crate::{
@@ -41,7 +46,7 @@ use crate::{
     matrix::Homeserver,
     store::{Queue, Store},
 };
-use ruma::{OwnedUserId, UserId};
+use ruma::{OwnedRoomId, OwnedUserId, UserId};
 use std::{
     collections::BTreeMap,
     sync::Arc,
@@ -68,6 +73,10 @@ pub struct Bridge {
     /// Occasions on which was said what is said only once.
     pub said: Memory<String, ()>,
     pub reconcile: Reconcile,
+    /// Whether clients are told of each message that went out, and not only of those that did not.
+    pub status_events: bool,
+    pub statuses: Statuses,
+    pub attendance: Memory<OwnedRoomId, bool>,
 }
 
 impl Bridge {
@@ -87,6 +96,7 @@ impl Bridge {
         let mut workers = JoinSet::new();
         workers.spawn(worker::run(self.clone(), Queue::Outbox, stop.clone()));
         workers.spawn(worker::run(self.clone(), Queue::Inbox, stop.clone()));
+        workers.spawn(status::run(self.clone(), stop.clone()));
         workers.spawn(reconcile::watch(self.clone(), id, stop.clone()));
         workers.spawn(reconcile::go_round(self.clone(), stop.clone()));
         while workers.join_next().await.is_some() {}

@@ -1,13 +1,13 @@
 //! Rooms that ghosts make for what arrives.
 
-use super::{Bridge, company::Company};
+use super::{Bridge, Text, company::Company};
 use crate::{
     failure::Failure,
     matrix::NewRoom,
     message::Arrival,
     store::{Member, Membership, now},
 };
-use ruma::{OwnedRoomId, RoomId, UserId};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 use std::time::Instant;
 
 impl Bridge {
@@ -23,12 +23,14 @@ impl Bridge {
                 self.ensure_ghost(connector, person, None).await?;
             }
         }
-        let invite = company.all().into_iter().filter(|user| **user != *company.sender).map(UserId::to_owned).collect();
+        let others = company.all().into_iter().filter(|user| **user != *company.sender).map(UserId::to_owned);
         let new = NewRoom {
             made_for: format!("message {}", arrival.message),
             is_direct: false,
             name: arrival.subject.clone(),
-            invite,
+            topic: None,
+            invite: others.chain(self.bot_if_wanted()).collect(),
+            marks: self.marks(&company.sender),
         };
         let began = Instant::now();
         let room = self.make_room(&company.sender, &new, again).await?;
@@ -57,7 +59,16 @@ impl Bridge {
         ghost: &UserId,
         again: bool,
     ) -> Result<OwnedRoomId, Failure> {
-        let new = NewRoom { made_for: staff.to_string(), is_direct: true, name: None, invite: vec![staff.to_owned()] };
+        let person = self.remote_of(ghost).map(|(_, remote)| remote.address().to_owned());
+        let new = NewRoom {
+            made_for: staff.to_string(),
+            is_direct: true,
+            // With the bot in it, not every client would call it by the person.
+            name: self.store.ghost(ghost).await?.map(|ghost| ghost.name),
+            topic: person.map(|person| self.language.say(&Text::Topic { person: &person })),
+            invite: [staff.to_owned()].into_iter().chain(self.bot_if_wanted()).collect(),
+            marks: self.marks(ghost),
+        };
         let began = Instant::now();
         let room = self.make_room(ghost, &new, again).await?;
         let mut tx = self.store.begin().await?;
@@ -70,6 +81,10 @@ impl Bridge {
         tx.commit().await?;
         self.reconcile.doubt.note_read(&room, began);
         Ok(room)
+    }
+
+    fn bot_if_wanted(&self) -> Option<OwnedUserId> {
+        self.status_events.then(|| self.bot.clone())
     }
 
     async fn make_room(&self, ghost: &UserId, new: &NewRoom, again: bool) -> Result<OwnedRoomId, Failure> {

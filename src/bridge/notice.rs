@@ -1,17 +1,20 @@
 //! Sentences that Fehmarn itself says in a room, through a ghost that is there.
 
-use super::{Bridge, Text};
+use super::{Bridge, Text, delivery::Outgoing, status::statuses};
 use crate::{
     failure::Failure,
     ids::SourceId,
-    matrix::Error,
-    store::{NewRow, now},
+    matrix::{
+        Error,
+        status::{SendState, SendStatus},
+    },
+    store::{Message, NewRow, Told, Trouble, now},
 };
 use ruma::{
     OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, TransactionId, UserId,
     events::{
         relation::Reply,
-        room::message::{Relation, RoomMessageEventContent},
+        room::message::{Relation, ReplacementMetadata, RoomMessageEventContent},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -25,6 +28,27 @@ pub struct Notice {
     /// The message that it is about.
     pub about: Option<OwnedEventId>,
     pub text: String,
+    /// Of a message in trouble: this takes the place of what was said of it before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
+    /// The state of the messages that it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statuses: Vec<SendStatus>,
+}
+
+impl Notice {
+    pub(super) fn row(&self, source: String) -> NewRow {
+        NewRow {
+            kind: "notice",
+            connector: "matrix".into(),
+            lane: format!("notice {}", self.room),
+            source: SourceId::new(format!("notice {source}")),
+            target: self.room.to_string(),
+            room: Some(self.room.clone()),
+            payload: serde_json::to_vec(self).unwrap_or_default(),
+            due_at: now(),
+        }
+    }
 }
 
 impl Bridge {
@@ -37,35 +61,102 @@ impl Bridge {
         about: Option<OwnedEventId>,
         text: &Text<'_>,
     ) -> NewRow {
-        let notice = Notice { room: room.clone(), ghost, about, text: self.language.say(text) };
-        NewRow {
-            kind: "notice",
-            connector: "matrix".into(),
-            lane: format!("notice {room}"),
-            source: SourceId::new(format!("notice {source}")),
-            target: room.to_string(),
-            room: Some(room),
-            payload: serde_json::to_vec(&notice).unwrap_or_default(),
-            due_at: now(),
-        }
+        let text = self.language.say(text);
+        Notice { room, ghost, about, text, trouble: None, statuses: Vec::new() }.row(source)
+    }
+
+    /// As [`notice`](Self::notice), of how it stands with a delivery: one notice for each message and recipient, which
+    /// changes with the news.
+    pub(super) fn delivery_notice(
+        &self,
+        source: String,
+        outgoing: &Outgoing,
+        network: &str,
+        state: SendState,
+        text: &Text<'_>,
+    ) -> NewRow {
+        let (text, about) = (self.language.say(text), outgoing.about().cloned());
+        let trouble = about.clone().map(|event| Trouble {
+            event,
+            connector: network.to_owned(),
+            remote_user: outgoing.delivery.to.clone(),
+        });
+        let statuses = statuses(outgoing, network, state, Some(&text));
+        let (room, ghost) = (outgoing.room.clone(), outgoing.ghost.clone());
+        Notice { room, ghost, about, text, trouble, statuses }.row(source)
+    }
+
+    /// As [`delivery_notice`](Self::delivery_notice), of a message that went out some time ago.
+    pub(super) fn message_notice(
+        &self,
+        source: String,
+        message: &Message,
+        state: Option<SendState>,
+        text: &Text<'_>,
+    ) -> Option<NewRow> {
+        let (event, network) = (message.event_id.clone(), message.connector.clone());
+        let text = self.language.say(text);
+        let status =
+            |state| SendStatus { event: event.clone(), network: network.clone(), state, words: Some(text.clone()) };
+        let statuses = state.map(status).into_iter().collect();
+        let trouble = Some(Trouble {
+            event: event.clone(),
+            connector: network.clone(),
+            remote_user: message.remote_user.clone(),
+        });
+        let ghost = self.ghosts.ghost(&network, &message.remote_user)?;
+        Some(Notice { room: message.room_id.clone(), ghost, about: Some(event), text, trouble, statuses }.row(source))
     }
 
     pub(super) async fn say(&self, source: &SourceId, notice: &Notice) -> Result<(), Failure> {
+        if !self.say_in_place(source, notice).await? {
+            self.say_anew(source, notice).await?;
+        }
+        self.show_all(source, &notice.room, &notice.ghost, &notice.statuses).await
+    }
+
+    /// Puts a notice in the place of what was said of the same trouble. `false`: nothing was, or its speaker is gone.
+    async fn say_in_place(&self, source: &SourceId, notice: &Notice) -> Result<bool, Failure> {
+        let Some(trouble) = &notice.trouble else { return Ok(false) };
+        let Some(told) = self.store.told(trouble).await? else { return Ok(false) };
+        let content = RoomMessageEventContent::notice_plain(&notice.text)
+            .make_replacement(ReplacementMetadata::new(told.notice.clone(), None));
+        let txn = txn_id(source, &told.speaker, 0);
+        match self.homeserver.intent(&told.speaker).send_message(&notice.room, &txn, &content).await {
+            Err(Error::Refused { status: 403, .. }) => Ok(false),
+            result => Ok(result.map(|_| true)?),
+        }
+    }
+
+    async fn say_anew(&self, source: &SourceId, notice: &Notice) -> Result<(), Failure> {
         let mut content = RoomMessageEventContent::notice_plain(&notice.text);
         content.relates_to = notice.about.clone().map(|event| Relation::Reply(Reply::with_event_id(event)));
-        let say = async |ghost: &UserId| {
+        let say = async |room: &RoomId, ghost: &UserId| {
             let txn = txn_id(source, ghost, 0);
-            self.homeserver.intent(ghost).send_message(&notice.room, &txn, &content).await
+            self.homeserver.intent(ghost).send_message(room, &txn, &content).await
         };
-        match say(&notice.ghost).await {
-            // This ghost is not in the room: it has left, or stands for somebody who got a copy. Another one speaks.
-            Err(Error::Refused { status: 403, .. }) => match self.speaker_now(&notice.room).await? {
-                Some(other) if other != notice.ghost => Ok(say(&other).await.map(drop)?),
+        let (mut room, mut speaker) = (notice.room.clone(), notice.ghost.clone());
+        let mut said = say(&room, &speaker).await;
+        if let Err(Error::Refused { status: 403, .. }) = said {
+            // This ghost is not in the room: it has left, or stands for somebody who got a copy. Another one speaks, or
+            // all of them have gone on to the room that has taken the place of this one.
+            let others = self.speaker_now(&room).await?.filter(|other| *other != speaker);
+            match (others, self.successor(&room).await?) {
+                (Some(other), _) => speaker = other,
+                (None, Some(successor)) => match self.speaker_now(&successor).await? {
+                    Some(other) => (speaker, room) = (other, successor),
+                    None => return Ok(()),
+                },
                 // There is nobody left to tell.
-                _ => Ok(()),
-            },
-            result => Ok(result.map(drop)?),
+                (None, None) => return Ok(()),
+            }
+            said = say(&room, &speaker).await;
         }
+        let told = Told { notice: said?, speaker };
+        if let Some(trouble) = &notice.trouble {
+            self.store.note_told(trouble, &told).await?;
+        }
+        Ok(())
     }
 
     async fn speaker_now(&self, room: &RoomId) -> Result<Option<OwnedUserId>, Failure> {

@@ -7,14 +7,18 @@ use super::{
     hold,
     place::Known,
     reaction::with_lines,
+    status::cause,
     worker::Done,
 };
 use crate::{
     connector::Connector,
     failure::{Failure, Reason},
-    matrix,
+    matrix::{
+        self,
+        status::{Cause, SendState},
+    },
     message::{Attachment, Body, Delivery, Quote, Sent},
-    store::{Message, MessageState, NewRow, Row},
+    store::{Message, MessageState, NewRow, Row, Trouble},
 };
 use ruma::{EventId, OwnedMxcUri};
 use std::sync::Arc;
@@ -52,8 +56,15 @@ impl Bridge {
         if is_empty && (!outgoing.anew || !too_large.is_empty()) {
             return Ok(Done { follow_up, ..Done::default() });
         }
+        let trouble_is_told = self.trouble_is_told(row, &outgoing).await?;
         let sent = connector.send(&delivery).await?;
-        Ok(done(row, &outgoing, &known, delivery, sent, follow_up))
+        let mut done = done(row, &outgoing, &known, delivery, &sent, follow_up);
+        if trouble_is_told {
+            done.follow_up.push(self.sent_after_all(row, &outgoing));
+        } else {
+            done.accepted = self.accepted(row, &outgoing, &sent);
+        }
+        Ok(done)
     }
 
     /// What was written, with the reactions that wait for a message to go with.
@@ -169,18 +180,32 @@ impl Bridge {
     /// What the writer is told after an attempt that failed.
     pub(super) fn delivery_news(&self, row: &Row, failure: &Failure, dead: bool) -> Vec<NewRow> {
         let Ok(outgoing) = outgoing(row) else { return Vec::new() };
-        let recipient = outgoing.delivery.to.address();
-        let (source, text) = if dead && failure.is_permanent() {
-            ("failed", Text::DeliveryFailed { recipient, reason: failure.reason })
+        let (recipient, reason, why) = (outgoing.delivery.to.address(), failure.reason, cause(failure.reason));
+        let (source, state, text) = if dead && failure.is_permanent() {
+            ("failed", SendState::Impossible(why), Text::DeliveryFailed { recipient, reason })
         } else if dead {
-            ("failed", Text::DeliveryGaveUp { recipient, reason: failure.reason })
+            ("failed", SendState::GivenUp(Cause::Age), Text::DeliveryGaveUp { recipient, reason })
         } else if row.attempts == TELL_AT_ATTEMPT {
-            ("delayed", Text::DeliveryDelayed { recipient })
+            let days = self.give_up.as_secs().div_ceil(86_400);
+            ("delayed", SendState::Waiting(why), Text::DeliveryWaits { recipient, reason, days })
         } else {
             return Vec::new();
         };
         let source = format!("{source} {} {}", row.source, row.created_at);
-        vec![self.notice(source, outgoing.room.clone(), outgoing.ghost.clone(), outgoing.about().cloned(), &text)]
+        vec![self.delivery_notice(source, &outgoing, &row.connector, state, &text)]
+    }
+
+    /// Whether people were told that a delivery does not go out.
+    async fn trouble_is_told(&self, row: &Row, outgoing: &Outgoing) -> Result<bool, Failure> {
+        let Some(event) = outgoing.about().filter(|_| row.attempts > 1).cloned() else { return Ok(false) };
+        let (connector, remote_user) = (row.connector.clone(), outgoing.delivery.to.clone());
+        Ok(self.store.told(&Trouble { event, connector, remote_user }).await?.is_some())
+    }
+
+    fn sent_after_all(&self, row: &Row, outgoing: &Outgoing) -> NewRow {
+        let source = format!("sent {} {}", row.source, row.created_at);
+        let text = Text::DeliverySentAfterAll { recipient: outgoing.delivery.to.address() };
+        self.delivery_notice(source, outgoing, &row.connector, SendState::Sent, &text)
     }
 }
 
@@ -197,7 +222,14 @@ fn written_last(outgoing: &Outgoing) -> Delivery {
 }
 
 /// What is remembered of a delivery that was accepted.
-fn done(row: &Row, outgoing: &Outgoing, known: &Known, delivery: Delivery, sent: Sent, follow_up: Vec<NewRow>) -> Done {
+fn done(
+    row: &Row,
+    outgoing: &Outgoing,
+    known: &Known,
+    delivery: Delivery,
+    sent: &Sent,
+    follow_up: Vec<NewRow>,
+) -> Done {
     let message = |part: &super::delivery::Part| Message {
         event_id: part.event.clone(),
         room_id: outgoing.room.clone(),
@@ -208,6 +240,6 @@ fn done(row: &Row, outgoing: &Outgoing, known: &Known, delivery: Delivery, sent:
         state: MessageState::Sent,
     };
     let messages = outgoing.parts.iter().map(message).collect();
-    let thread = known.after(row, outgoing, &delivery, &sent);
-    Done { messages, thread, originals: Vec::new(), follow_up }
+    let thread = known.after(row, outgoing, &delivery, sent);
+    Done { messages, thread, originals: Vec::new(), follow_up, accepted: None }
 }

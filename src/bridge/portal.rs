@@ -8,7 +8,7 @@ use crate::{
     failure::Failure,
     ids::{RemoteMessageId, RemoteUserId},
     message::Arrival,
-    store::{Known, MessageState, Places},
+    store::{Known, Membership, MessageState, Places},
 };
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use std::collections::BTreeSet;
@@ -68,11 +68,37 @@ impl Bridge {
     ) -> Result<Option<Conversation>, Failure> {
         let both = |known: &&Known| known.ghost_is_in && known.staff_is_in;
         for answer in &arrival.answers {
-            let Some(known) = places.known.iter().filter(both).find(|known| known.message == *answer) else { continue };
+            let Some(known) = places.known.iter().filter(both).find(|known| known.message == *answer) else {
+                match self.room_after_upgrade(company, places, answer).await? {
+                    Some(room) => return Ok(Some((room, None))),
+                    None => continue,
+                }
+            };
             // An absence notice tells everybody who waits for an answer.
             let audience = self.audience(places, answer);
             let is_here = arrival.automatic || self.fit(company, &known.room, &audience).await? == Fit::Here;
             return Ok(is_here.then(|| (known.room.clone(), known.thread.clone())));
+        }
+        Ok(None)
+    }
+
+    /// Where the conversation of a message goes on, should its room have been upgraded.
+    async fn room_after_upgrade(
+        &self,
+        company: &Company,
+        places: &Places,
+        message: &RemoteMessageId,
+    ) -> Result<Option<OwnedRoomId>, Failure> {
+        let gone = |known: &&Known| known.message == *message && !known.ghost_is_in;
+        for known in places.known.iter().filter(gone) {
+            let Some(room) = self.successor(&known.room).await? else { continue };
+            let members = self.store.members(&room).await?;
+            let is_in = |user: &UserId| members.contains_key(user);
+            let sender_is_in = members.get(&company.sender) == Some(&Membership::Join);
+            let audience = self.audience(places, message);
+            if sender_is_in && company.fit(is_in, &audience) == Fit::Here {
+                return Ok(Some(room));
+            }
         }
         Ok(None)
     }

@@ -1,14 +1,21 @@
 //! What a network says later of a delivery.
 
-use super::{Bridge, Text, worker::Done};
+use super::{
+    Bridge, Text,
+    status::{Accepted, cause},
+    worker::Done,
+};
 use crate::{
     failure::Failure,
     ids::RemoteUserId,
-    matrix::Error,
+    matrix::{
+        Error,
+        status::{Cause, SendState},
+    },
     message::{Receipt, ReceiptState},
-    store::{Message, MessageState, NewRow, Row},
+    store::{Message, MessageState, NewRow, Row, Trouble},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Bridge {
     /// Changes the state of the message, and shows its writer what they need to know.
@@ -31,26 +38,57 @@ impl Bridge {
         }
         let mut done = Done::default();
         for message in last.into_values() {
-            done.follow_up.extend(self.receipt_notice(row, message, receipt.state));
-            if matches!(receipt.state, ReceiptState::Delivered | ReceiptState::Read) {
-                self.show_as_read(message).await?;
+            done.follow_up.extend(self.receipt_notice(row, message, receipt.state).await?);
+            match receipt.state {
+                ReceiptState::Delivered | ReceiptState::Read => self.show_as_read(message).await?,
+                // The network says no more than that it has taken it.
+                ReceiptState::Relayed => done.accepted = self.relayed(&sent, message),
+                _ => {}
             }
         }
         Ok(done)
     }
 
-    fn receipt_notice(&self, row: &Row, message: &Message, state: ReceiptState) -> Option<NewRow> {
+    async fn receipt_notice(
+        &self,
+        row: &Row,
+        message: &Message,
+        state: ReceiptState,
+    ) -> Result<Option<NewRow>, Failure> {
         let recipient = message.remote_user.address();
-        let text = match state {
-            ReceiptState::Delayed => Text::DeliveryDelayed { recipient },
-            ReceiptState::Failed(reason) => Text::DeliveryReturned { recipient, reason },
-            ReceiptState::Complaint => Text::DeliveryUnwanted { recipient },
-            ReceiptState::Relayed | ReceiptState::Delivered | ReceiptState::Read => return None,
+        let (state, text) = match state {
+            // A late word.
+            ReceiptState::Delayed if matches!(message.state, MessageState::Delivered | MessageState::Read) => {
+                return Ok(None);
+            }
+            ReceiptState::Delayed => (Some(SendState::Waiting(Cause::Network)), Text::DeliveryDelayed { recipient }),
+            ReceiptState::Failed(reason) => {
+                (Some(SendState::Impossible(cause(reason))), Text::DeliveryReturned { recipient, reason })
+            }
+            ReceiptState::Complaint => (None, Text::DeliveryUnwanted { recipient }),
+            ReceiptState::Delivered | ReceiptState::Read if self.store.told(&trouble(message)).await?.is_some() => {
+                (Some(SendState::Sent), Text::DeliveryArrived { recipient })
+            }
+            ReceiptState::Relayed | ReceiptState::Delivered | ReceiptState::Read => return Ok(None),
         };
-        let source = format!("{} {}", row.source, message.event_id);
-        let ghost = self.ghosts.ghost(&message.connector, &message.remote_user);
-        let about = Some(message.event_id.clone());
-        ghost.map(|ghost| self.notice(source, message.room_id.clone(), ghost, about, &text))
+        Ok(self.message_notice(format!("{} {}", row.source, message.event_id), message, state, &text))
+    }
+
+    /// What clients are shown of a message of which no more will be heard. Several recipients are reported one by one: the
+    /// first of them stands for all.
+    fn relayed(&self, sent: &[Message], message: &Message) -> Option<Accepted> {
+        let people: BTreeSet<&RemoteUserId> = sent.iter().map(|message| &message.remote_user).collect();
+        if !self.status_events || people.first() != Some(&&message.remote_user) {
+            return None;
+        }
+        let own = sent.iter().filter(|other| other.remote_user == message.remote_user);
+        Some(Accepted {
+            room: message.room_id.clone(),
+            ghost: self.ghosts.ghost(&message.connector, &message.remote_user)?,
+            network: message.connector.clone(),
+            events: own.map(|message| message.event_id.clone()).collect(),
+            recipients: people.len(),
+        })
     }
 
     /// A read receipt is the one mark of arrival that every client shows.
@@ -62,6 +100,11 @@ impl Bridge {
             result => Ok(result?),
         }
     }
+}
+
+fn trouble(message: &Message) -> Trouble {
+    let Message { event_id, connector, remote_user, .. } = message.clone();
+    Trouble { event: event_id, connector, remote_user }
 }
 
 /// `None`: the report says nothing new.

@@ -6,7 +6,7 @@ use super::{
     join::Join,
     work::{Scene, Work},
 };
-use crate::store::{Error, Member, Membership, NewRow, Portal, Tx, Watermark, now};
+use crate::store::{Concerned, Error, Member, Membership, NewRow, Portal, Tx, Watermark, now};
 use ruma::{EventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use std::collections::{BTreeSet, HashMap};
 
@@ -21,7 +21,10 @@ impl Bridge {
         let ids: Vec<String> = events.iter().map(|event| event.id.to_string()).collect();
         let new = tx.first_seen(&ids).await?;
         let rooms: BTreeSet<&RoomId> = events.iter().map(|event| &*event.room).collect();
-        let mut portals = tx.portals(&rooms.into_iter().collect::<Vec<_>>()).await?;
+        let users: Vec<&UserId> = events.iter().map(|event| &*event.sender).collect();
+        let prefix = format!("@{}", self.ghosts.prefix);
+        let concerned = Concerned { prefix: &prefix, users: &users };
+        let mut portals = tx.portals_for(&rooms.into_iter().collect::<Vec<_>>(), concerned).await?;
         let new: Vec<&Event<'_>> = events.iter().filter(|event| new.contains(event.id.as_str())).collect();
         let count = new.len();
         let mut work = self.begin_work(&mut tx, &new, &portals).await?;
@@ -82,6 +85,10 @@ impl Bridge {
                     if let Some((connector, remote)) = self.remote_of(user) {
                         work.drafts.forget(&event.room, connector, &remote, now());
                     }
+                    if *user == self.bot {
+                        tx.set_bot(&event.room, false).await?;
+                        self.attendance.remember(event.room.clone(), false);
+                    }
                     let portal = portals.entry(event.room.clone()).or_default();
                     self.gone(tx, &event.room, portal, user).await
                 }
@@ -104,6 +111,7 @@ impl Bridge {
                 }
                 Ok(())
             }
+            Kind::Tombstone(successor) => self.upgraded(tx, event, successor, portal, work).await,
             _ => self.heard(tx, event, portal, work).await,
         }
     }

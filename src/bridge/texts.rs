@@ -19,6 +19,21 @@ pub enum Text<'a> {
     DeliveryDelayed {
         recipient: &'a str,
     },
+    DeliveryWaits {
+        recipient: &'a str,
+        reason: Reason,
+        /// For how many days it is tried.
+        days: u64,
+    },
+    DeliveryAgain {
+        recipient: &'a str,
+    },
+    DeliverySentAfterAll {
+        recipient: &'a str,
+    },
+    DeliveryArrived {
+        recipient: &'a str,
+    },
     DeliveryGaveUp {
         recipient: &'a str,
         reason: Reason,
@@ -67,6 +82,11 @@ pub enum Text<'a> {
     NotAllowedToInvite,
     NotAnAddress,
     EncryptedRoom,
+    /// What a direct room is about.
+    Topic {
+        person: &'a str,
+    },
+    PollAsText,
 }
 
 impl Language {
@@ -74,15 +94,27 @@ impl Language {
         let reason = |reason: &Reason| self.look_up(&format!("reason-{}", reason.key()), &[]);
         match text {
             Text::DeliveryFailed { recipient, reason: r } => {
-                self.look_up("delivery-failed", &[("recipient", recipient), ("reason", &reason(r))])
+                let said = self.look_up("delivery-failed", &[("recipient", recipient), ("reason", &reason(r))]);
+                self.and_next(said, *r)
             }
             Text::DeliveryReturned { recipient, reason: r } => {
-                self.look_up("delivery-returned", &[("recipient", recipient), ("reason", &reason(r))])
+                let said = self.look_up("delivery-returned", &[("recipient", recipient), ("reason", &reason(r))]);
+                self.and_next(said, *r)
             }
             Text::DeliveryDelayed { recipient } => self.look_up("delivery-delayed", &[("recipient", recipient)]),
             Text::DeliveryGaveUp { recipient, reason: r } => {
-                self.look_up("delivery-gave-up", &[("recipient", recipient), ("reason", &reason(r))])
+                let said = self.look_up("delivery-gave-up", &[("recipient", recipient), ("reason", &reason(r))]);
+                self.and_next(said, *r)
             }
+            Text::DeliveryWaits { recipient, reason: r, days } => {
+                let values = [("recipient", *recipient), ("reason", &reason(r)), ("days", &days.to_string())];
+                self.look_up("delivery-waits", &values)
+            }
+            Text::DeliveryAgain { recipient } => self.look_up("delivery-again", &[("recipient", recipient)]),
+            Text::DeliverySentAfterAll { recipient } => {
+                self.look_up("delivery-sent-after-all", &[("recipient", recipient)])
+            }
+            Text::DeliveryArrived { recipient } => self.look_up("delivery-arrived", &[("recipient", recipient)]),
             Text::DeliveryUnwanted { recipient } => self.look_up("delivery-unwanted", &[("recipient", recipient)]),
             Text::Automatic => self.look_up("automatic", &[]),
             Text::UnverifiedName { name } => self.look_up("unverified-name", &[("name", name)]),
@@ -105,6 +137,16 @@ impl Language {
             Text::NotAllowedToInvite => self.look_up("not-allowed-to-invite", &[]),
             Text::NotAnAddress => self.look_up("not-an-address", &[]),
             Text::EncryptedRoom => self.look_up("encrypted-room", &[]),
+            Text::Topic { person } => self.look_up("topic", &[("person", person)]),
+            Text::PollAsText => self.look_up("poll-as-text", &[]),
+        }
+    }
+
+    /// What people can do about a message that was given up; nothing where another attempt would end alike.
+    fn and_next(self, said: String, reason: Reason) -> String {
+        match reason {
+            Reason::UnknownRecipient | Reason::TooLarge | Reason::Unreadable => said,
+            _ => format!("{said} {}", self.look_up("delivery-try-again", &[])),
         }
     }
 }
@@ -142,6 +184,10 @@ mod tests {
     fn german_is_german() {
         let said =
             Language::De.say(&Text::DeliveryFailed { recipient: "bob@example.org", reason: Reason::MailboxFull });
-        assert_eq!(said, "Die Nachricht an bob@example.org wurde nicht zugestellt: Das Postfach ist voll.");
+        assert_eq!(
+            said,
+            "Die Nachricht an bob@example.org wurde nicht zugestellt: Das Postfach ist voll. \
+             Reagieren Sie mit 🔁 auf Ihre Nachricht, um sie noch einmal zu senden."
+        );
     }
 }

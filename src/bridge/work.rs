@@ -2,16 +2,19 @@
 
 use super::{
     Bridge, Level, Text,
+    again::asked_at,
     delivery::writer_name,
     draft::{Drafts, lane},
-    event::{Event, Kind},
+    event::{Change, Event, Kind},
     original::Wanted,
     reaction::Reactions,
     router::encrypted_once,
+    status::Shown,
 };
 use crate::{
     matrix::{
         content::{Content, Said},
+        status::{Cause, SendState, SendStatus},
         written::{EncryptedFile, Setting, Written, written},
     },
     store::{Error, Membership, NewRow, Portal, Queue, Scope, Tx},
@@ -47,9 +50,14 @@ pub(super) struct Scene<'a> {
 
 /// What of the outbox an event may change.
 fn scope_of(kind: &Kind, is_held: bool) -> Option<Scope> {
+    if asked_at(kind).is_some() {
+        return Some(Scope::All);
+    }
     match kind {
         Kind::Said(said) if said.relation.replaces.is_some() => Some(Scope::All),
         Kind::Reaction(_) | Kind::Redaction(_) => Some(Scope::All),
+        // Who is sent away gets nothing any more, not even what waits for another attempt.
+        Kind::Member { membership: Change::Leave | Change::Ban, .. } => Some(Scope::All),
         Kind::Said(_) | Kind::Member { .. } => is_held.then_some(Scope::Held),
         _ => None,
     }
@@ -132,8 +140,14 @@ impl Bridge {
         work: &mut Work,
     ) -> Result<(), Error> {
         let may_write = self.permissions.may_write(&event.sender, &self.ghosts.server);
+        if let Some(target) = asked_at(&event.kind).filter(|_| may_write)
+            && self.try_again(tx, event, scene, target, work).await?
+        {
+            return Ok(());
+        }
         match &event.kind {
             Kind::Encrypted => {
+                work.inbox.push(self.unreadable(event, scene.speaker).row());
                 let once = encrypted_once(&event.room);
                 let text = Text::EncryptedRoom;
                 work.inbox.extend(self.notice_once(tx, once, &event.room, scene.speaker, None, &text).await?);
@@ -164,6 +178,17 @@ impl Bridge {
         }
     }
 
+    /// The state of a message that nobody outside will get.
+    fn unreadable(&self, event: &Event<'_>, speaker: &UserId) -> Shown {
+        let status = SendStatus {
+            event: event.id.clone(),
+            network: self.ghosts.parse(speaker).map_or_else(String::new, |(network, _)| network.to_owned()),
+            state: SendState::Impossible(Cause::Encryption),
+            words: Some(self.language.say(&Text::EncryptedRoom)),
+        };
+        Shown { room: event.room.clone(), ghost: speaker.to_owned(), status }
+    }
+
     async fn said(
         &self,
         tx: &mut Tx,
@@ -176,7 +201,13 @@ impl Bridge {
             Ok(None) => Ok(()),
             Ok(Some(written)) => match &said.relation.replaces {
                 Some(target) => self.edit(tx, event, scene, target, &written, work).await,
-                None => self.deliver(tx, event, scene, &written, &said.relation, work).await,
+                None => {
+                    if matches!(said.content, Content::Poll(_)) {
+                        let once = format!("poll {}", event.room);
+                        self.tell_once(tx, once, event, scene, &Text::PollAsText, work).await?;
+                    }
+                    self.deliver(tx, event, scene, &written, &said.relation, work).await
+                }
             },
             Err(EncryptedFile(name)) => {
                 let once = format!("encrypted file {}", event.id);

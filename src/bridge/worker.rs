@@ -1,6 +1,6 @@
 //! The loop that works off a queue: claims what is due, tries it, records how it ended.
 
-use super::Bridge;
+use super::{Bridge, status::Accepted};
 use crate::{
     failure::{Failure, Reason, Retry, back_off},
     store::{Claimed, Finished, Message, NewRow, Original, Outcome, Queue, Row, ThreadState, now},
@@ -36,6 +36,8 @@ pub(super) struct Done {
     pub thread: Option<ThreadState>,
     pub originals: Vec<Original>,
     pub follow_up: Vec<NewRow>,
+    /// What clients are shown of it, should nothing come between.
+    pub accepted: Option<Accepted>,
 }
 
 /// The other sides that could not be reached last time.
@@ -143,25 +145,29 @@ impl Worker {
     async fn work(&self, first: Row, _slot: OwnedSemaphorePermit) {
         let mut next = Some(first);
         while let Some(row) = next {
-            let finished = self.attempt(&row).await;
+            let (finished, accepted) = self.attempt(&row).await;
             next = self.record(finished).await;
+            if let Some(accepted) = accepted {
+                self.bridge.statuses.add(accepted);
+            }
         }
     }
 
-    async fn attempt(&self, row: &Row) -> Finished {
+    async fn attempt(&self, row: &Row) -> (Finished, Option<Accepted>) {
         let attempt = async {
             match self.queue {
                 Queue::Outbox => self.bridge.attempt_delivery(row).await,
                 Queue::Inbox => self.bridge.attempt_inbox(row).await,
             }
         };
-        let result = match timeout(ATTEMPT_TIMEOUT, AssertUnwindSafe(attempt).catch_unwind()).await {
+        let mut result = match timeout(ATTEMPT_TIMEOUT, AssertUnwindSafe(attempt).catch_unwind()).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Failure::transient(Reason::Internal, "a fault in the program ended this attempt")),
             Err(_) => Err(Failure::transient(Reason::Unreachable, "no end within five minutes")),
         };
         self.watch(row, &result).await;
-        finish(&self.bridge, self.queue, row, result)
+        let accepted = result.as_mut().ok().and_then(|done| done.accepted.take());
+        (finish(&self.bridge, self.queue, row, result), accepted)
     }
 
     /// Writes down how a row ended, however long that takes; and takes the next one.
@@ -199,7 +205,7 @@ impl Worker {
 
 fn finish(bridge: &Bridge, queue: Queue, row: &Row, result: Result<Done, Failure>) -> Finished {
     let (outcome, follow_up) = match result {
-        Ok(Done { messages, thread, originals, follow_up }) => {
+        Ok(Done { messages, thread, originals, follow_up, accepted: _ }) => {
             (Outcome::Done { messages, thread, originals }, follow_up)
         }
         Err(failure) => {

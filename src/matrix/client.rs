@@ -192,7 +192,9 @@ impl Homeserver {
         user: Option<&UserId>,
         device: Option<&DeviceId>,
     ) -> Result<http::Request<BytesMut>, Error> {
-        let mut request = self.build(request, SendAccessToken::Appservice(self.0.token.expose()))?;
+        // Always: what the specification gives to everybody, a homeserver may be told to keep from strangers (Synapse:
+        // require_auth_for_profile_requests).
+        let mut request = self.build(request, SendAccessToken::Always(self.0.token.expose()))?;
         let mut identity = AppserviceUserIdentity::default();
         identity.user_id = user;
         identity.device_id = device;

@@ -1,6 +1,6 @@
 //! Acting as one Matrix user of ours.
 
-use super::{Error, Homeserver};
+use super::{Error, Homeserver, marks::Mark};
 use ruma::{
     DeviceId, EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, TransactionId, UserId,
     api::client::{
@@ -11,7 +11,7 @@ use ruma::{
         profile::{get_profile, set_display_name},
         receipt::create_receipt,
         room::{create_room, get_room_event},
-        state::get_state_event_for_key,
+        state::{get_state_event_for_key, send_state_event},
     },
     device_id,
     events::{
@@ -51,13 +51,15 @@ pub struct RoomState {
 }
 
 /// A room that a ghost makes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NewRoom {
     /// Tells it from all others that this ghost makes.
     pub made_for: String,
     pub is_direct: bool,
     pub name: Option<String>,
+    pub topic: Option<String>,
     pub invite: Vec<OwnedUserId>,
+    pub marks: Vec<Mark>,
 }
 
 impl Homeserver {
@@ -139,6 +141,8 @@ impl Intent<'_> {
         let mut request = create_room::v3::Request::new();
         request.is_direct = new.is_direct;
         request.name.clone_from(&new.name);
+        request.topic.clone_from(&new.topic);
+        request.initial_state = new.marks.iter().filter_map(Mark::initial).collect();
         request.invite.clone_from(&new.invite);
         // Everybody may invite and name the room: it is the staff's, not the ghost's.
         request.preset = Some(create_room::v3::RoomPreset::TrustedPrivateChat);
@@ -196,6 +200,14 @@ impl Intent<'_> {
             encrypted: encryption.is_some(),
             members: joined.into_iter().map(|(user, member)| (user, member.display_name)).collect(),
         })
+    }
+
+    /// Writes a piece of a room's state.
+    pub async fn set_mark(&self, room: &RoomId, mark: &Mark) -> Result<(), Error> {
+        let content = Raw::new(&mark.content).map_err(|e| Error::Unreadable(e.to_string()))?;
+        let (room, kind, key) = (room.to_owned(), StateEventType::from(mark.kind), mark.key.clone());
+        let request = send_state_event::v3::Request::new_raw(room, kind, key, content.cast_unchecked());
+        self.send(request).await.map(drop)
     }
 
     async fn state(&self, room: &RoomId, kind: StateEventType) -> Result<Option<serde_json::Value>, Error> {

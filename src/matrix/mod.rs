@@ -6,8 +6,10 @@ pub mod format;
 mod history;
 pub mod incoming;
 mod intent;
+pub mod marks;
 mod media;
 pub mod registration;
+pub mod status;
 pub mod written;
 
 pub use client::{Error, Homeserver};

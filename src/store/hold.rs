@@ -22,6 +22,8 @@ pub enum Progress {
     Waiting,
     /// It is being sent in this moment.
     Leased,
+    /// It was given up.
+    Dead,
 }
 
 /// A delivery that is still in the outbox.
@@ -97,9 +99,10 @@ impl Tx {
 fn read_waiting(row: &AnyRow, now: i64) -> Result<Waiting, Error> {
     let (attempts, due_at): (i64, i64) = (row.try_get(4)?, row.try_get(5)?);
     let (dead, leased) = (row.try_get::<i64, _>(7)? != 0, row.try_get::<i64, _>(8)? != 0);
-    let progress = match (leased, attempts == 0 && !dead && due_at > now) {
-        (true, _) => Progress::Leased,
-        (_, true) => Progress::Held,
+    let progress = match (dead, leased) {
+        (true, _) => Progress::Dead,
+        (_, true) => Progress::Leased,
+        _ if attempts == 0 && due_at > now => Progress::Held,
         _ => Progress::Waiting,
     };
     Ok(Waiting {

@@ -9,7 +9,9 @@ mod enqueue;
 mod finish;
 mod group;
 mod hold;
+mod large;
 mod messages;
+mod notices;
 mod offer;
 mod originals;
 mod parked;
@@ -26,7 +28,9 @@ mod watermarks;
 
 pub use cursors::Cursor;
 pub use hold::{Progress, Scope, Waiting};
+pub use large::Concerned;
 pub use messages::{Message, MessageState, ThreadState};
+pub use notices::{Told, Trouble};
 pub use offer::Claimed;
 pub use originals::Original;
 pub use parked::Parked;
@@ -45,6 +49,7 @@ use crate::{
 use accept::Accept;
 use finish::Finish;
 use group::{Group, Item};
+use large::LargeRooms;
 use offer::Offer;
 use places::Questions;
 use readers::Readers;
@@ -95,6 +100,7 @@ struct Inner {
     writer: tx::Writer,
     group: Group,
     questions: Questions,
+    large_rooms: LargeRooms,
     outbox_grew: Notify,
     inbox_grew: Notify,
     offers: [Mutex<Option<Offer>>; 2],
@@ -126,6 +132,7 @@ impl Store {
             writer: tx::Writer::new(options, sqlite.is_some()),
             group: Group::default(),
             questions: Questions::default(),
+            large_rooms: LargeRooms::default(),
             outbox_grew: Notify::new(),
             inbox_grew: Notify::new(),
             offers: Default::default(),

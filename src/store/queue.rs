@@ -165,27 +165,12 @@ impl Store {
         row.map(|row| Ok((read_listed(&row)?, row.try_get(10)?))).transpose()
     }
 
-    /// Makes a row due at once, a dead one live again with its age and attempts counted anew. `false`: no such row.
+    /// See [`Tx::retry`].
     pub async fn retry(&self, queue: Queue, id: i64) -> Result<bool, Error> {
-        let table = queue.table();
         let mut tx = self.begin().await?;
-        let row = sql::query(format!(
-            "UPDATE {table} SET dead = 0, attempts = 0, due_at = $1, created_at = $1 WHERE id = $2 RETURNING lane"
-        ))
-        .bind(now())
-        .bind(id)
-        .fetch_optional(&mut tx.connection)
-        .await?;
-        let Some(row) = row else { return Ok(false) };
-        let lane: String = row.try_get(0)?;
-        // The row may be older than what was the oldest of its lane until now.
-        sql::query(format!("UPDATE {table} SET ready = 0 WHERE lane = $1 AND dead = 0"))
-            .bind(&lane)
-            .execute(&mut tx.connection)
-            .await?;
-        tx.touch(queue, lane);
+        let found = tx.retry(queue, id).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(found)
     }
 
     /// Deletes a row. `false`: no such row.
@@ -220,6 +205,38 @@ impl Store {
 }
 
 impl Tx {
+    /// Makes a row due at once, a dead one live again with its age counted anew, and its attempts from two on: something
+    /// was tried and said before. `false`: no such row.
+    pub async fn retry(&mut self, queue: Queue, id: i64) -> Result<bool, Error> {
+        let table = queue.table();
+        let row = sql::query(format!(
+            "UPDATE {table} SET dead = 0, attempts = 1, due_at = $1, created_at = $1 WHERE id = $2 RETURNING lane"
+        ))
+        .bind(now())
+        .bind(id)
+        .fetch_optional(&mut self.connection)
+        .await?;
+        let Some(row) = row else { return Ok(false) };
+        let lane: String = row.try_get(0)?;
+        // The row may be older than what was the oldest of its lane until now.
+        sql::query(format!("UPDATE {table} SET ready = 0 WHERE lane = $1 AND dead = 0"))
+            .bind(&lane)
+            .execute(&mut self.connection)
+            .await?;
+        self.touch(queue, lane);
+        Ok(true)
+    }
+
+    /// How many live rows a lane has.
+    pub async fn rows_of(&mut self, queue: Queue, lane: &str) -> Result<i64, Error> {
+        let table = queue.table();
+        let row = sql::query(format!("SELECT COUNT(*) FROM {table} WHERE lane = $1 AND dead = 0"))
+            .bind(lane)
+            .fetch_one(&mut self.connection)
+            .await?;
+        Ok(row.try_get(0)?)
+    }
+
     /// Claims up to `limit` due rows, the longest due first, and holds them for `lease`.
     pub(super) async fn claim(&mut self, queue: Queue, limit: usize, lease: Duration) -> Result<Vec<Row>, Error> {
         let table = queue.table();

@@ -55,6 +55,24 @@ impl Store {
         query.fetch_optional(&mut *self.reader().await?).await?.as_ref().map(|row| parse(row, 0)).transpose()
     }
 
+    /// The room that has taken the place of this one.
+    pub async fn successor(&self, room: &RoomId) -> Result<Option<OwnedRoomId>, Error> {
+        let row = sqlx::query("SELECT successor FROM portals WHERE room_id = $1 AND successor IS NOT NULL")
+            .bind(room.as_str())
+            .fetch_optional(&mut *self.reader().await?)
+            .await?;
+        row.as_ref().map(|row| parse(row, 0)).transpose()
+    }
+
+    /// The rooms whose place this one has taken.
+    pub async fn predecessors(&self, room: &RoomId) -> Result<Vec<OwnedRoomId>, Error> {
+        let rows = sqlx::query("SELECT room_id FROM portals WHERE successor = $1")
+            .bind(room.as_str())
+            .fetch_all(&mut *self.reader().await?)
+            .await?;
+        rows.iter().map(|row| parse(row, 0)).collect()
+    }
+
     /// Who is in a room.
     pub async fn members(&self, room: &RoomId) -> Result<BTreeMap<OwnedUserId, Membership>, Error> {
         let rows = sqlx::query("SELECT mxid, membership FROM members WHERE room_id = $1")
@@ -110,6 +128,24 @@ impl Tx {
             .bind(room.as_str())
             .execute(&mut self.connection)
             .await?;
+        Ok(())
+    }
+
+    /// Takes what is known of a room over to the one that has taken its place: whose direct room it is, and how networks
+    /// know its conversation. Matrix threads stay behind.
+    pub async fn succeed(&mut self, room: &RoomId, successor: &RoomId) -> Result<(), Error> {
+        for text in [
+            "INSERT INTO portals (room_id, name, encrypted, direct_user, direct_ghost, opened_at)
+             SELECT $2, name, 0, direct_user, direct_ghost, opened_at FROM portals WHERE room_id = $1
+             ON CONFLICT (room_id) DO UPDATE SET direct_user = COALESCE(portals.direct_user, excluded.direct_user),
+             direct_ghost = COALESCE(portals.direct_ghost, excluded.direct_ghost)",
+            "UPDATE portals SET successor = $2, direct_user = NULL, direct_ghost = NULL WHERE room_id = $1",
+            "INSERT INTO threads (room_id, thread, connector, subject, root, last, previous)
+             SELECT $2, thread, connector, subject, root, last, previous FROM threads WHERE room_id = $1 AND thread = ''
+             ON CONFLICT (room_id, connector, thread) DO NOTHING",
+        ] {
+            sqlx::query(text).bind(room.as_str()).bind(successor.as_str()).execute(&mut self.connection).await?;
+        }
         Ok(())
     }
 

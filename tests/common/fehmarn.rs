@@ -27,6 +27,8 @@ pub struct Setup {
     /// More keys of `smtp`, and more lines of `email`.
     pub smtp: Vec<String>,
     pub email: Vec<String>,
+    /// More keys that stand at the top.
+    pub top: Vec<String>,
     pub database: String,
     /// The domain of the addresses under which staff write.
     pub domain: String,
@@ -61,6 +63,7 @@ impl Setup {
             listen_port: slot.listen_port,
             smtp_port: servers().mail_ports.smtp,
             smtp: Vec::new(),
+            top: Vec::new(),
             database: "sqlite:fehmarn.db".into(),
             domain: slot.domain.clone(),
             hold: "0s",
@@ -132,6 +135,7 @@ impl Setup {
             self.smtp_port,
             domain = self.domain,
         );
+        text.insert_str(0, &self.top.iter().map(|line| format!("{line}\n")).collect::<String>());
         text.extend(self.smtp.iter().map(|line| format!("      {line}\n")));
         text.extend(self.email.iter().map(|line| format!("    {line}\n")));
         if self.lmtp {

@@ -28,6 +28,8 @@ struct Inner {
     /// What is answered instead to whoever reads a room.
     refusals: BTreeMap<String, (StatusCode, Value)>,
     readings: usize,
+    /// What was asked: method, and path without ids. Not whoever only waits.
+    requests: Vec<String>,
 }
 
 impl Forgetful {
@@ -61,6 +63,11 @@ impl Forgetful {
         }
     }
 
+    /// What was asked since the last time: `PUT send/m.room.message`, `POST join`.
+    pub fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap().requests)
+    }
+
     /// How often a room was read.
     pub fn readings(&self) -> usize {
         self.0.lock().unwrap().readings
@@ -72,7 +79,21 @@ async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Respon
     let query: BTreeMap<String, String> =
         url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
     let segments: Vec<&str> = path.trim_start_matches("/_matrix/client/").split('/').collect();
+    if !matches!(segments.as_slice(), ["v1", "appservice", ..] | ["v3", "sync"]) {
+        let what = match segments.as_slice() {
+            ["v3", "rooms", _, what, ..] if *what != "send" => (*what).to_owned(),
+            ["v3", "rooms", _, "send", kind, _] => format!("send/{kind}"),
+            [_, what, ..] => (*what).to_owned(),
+            _ => path.clone(),
+        };
+        homeserver.0.lock().unwrap().requests.push(format!("{} {what}", request.method()));
+    }
     match segments.as_slice() {
+        // As Synapse with require_auth_for_profile_requests.
+        ["v3", "profile", ..] if !request.headers().contains_key("authorization") => {
+            let body = json!({ "errcode": "M_MISSING_TOKEN", "error": "Missing access token" });
+            (StatusCode::UNAUTHORIZED, Json(body)).into_response()
+        }
         ["v1", "appservice", _, "ping"] => Json(json!({ "duration_ms": 1 })).into_response(),
         ["v3", "sync"] => {
             let timeout = query.get("timeout").and_then(|text| text.parse().ok()).unwrap_or(0);

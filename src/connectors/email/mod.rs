@@ -133,8 +133,8 @@ impl Connector for Email {
     async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure> {
         let mut mail = compose::compose(&self.identity, delivery)?;
         mail.bytes = self.dkim.sign(mail.bytes, delivery.written_at)?;
-        self.smtp.send(&mail).await?;
-        Ok(Sent { message: mail.message, subject: Some(mail.topic) })
+        let receipt_follows = self.smtp.send(&mail).await?;
+        Ok(Sent { message: mail.message, subject: Some(mail.topic), receipt_follows })
     }
 
     fn normal_subject(&self, subject: &str) -> String {

@@ -94,15 +94,15 @@ impl Pool {
     }
 
     /// Hands over one mail. `Ok` when the server has taken responsibility for it; with `require_tls` only if it promises
-    /// that the mail never goes in the clear (RFC 8689).
-    pub async fn send(&self, mail: &Mail, require_tls: bool) -> Result<(), Failure> {
+    /// that the mail never goes in the clear (RFC 8689). Whether it will report what becomes of the mail.
+    pub async fn send(&self, mail: &Mail, require_tls: bool) -> Result<bool, Failure> {
         match timeout(SEND_TIME, self.hand_over(mail, require_tls)).await {
             Ok(result) => result,
             Err(_) => Err(self.shared.account.server.unreachable("no answer", "not in time")),
         }
     }
 
-    async fn hand_over(&self, mail: &Mail, require_tls: bool) -> Result<(), Failure> {
+    async fn hand_over(&self, mail: &Mail, require_tls: bool) -> Result<bool, Failure> {
         let slot = self.shared.slots.acquire().await;
         let _slot = slot.map_err(|e| Failure::transient(Reason::Internal, e))?;
         if let Some(session) = self.shared.take() {
@@ -116,8 +116,8 @@ impl Pool {
         self.use_once(session, mail, require_tls).await.map_err(Trouble::into_failure)
     }
 
-    async fn use_once(&self, mut session: Session, mail: &Mail, require_tls: bool) -> Result<(), Trouble> {
-        let result = session.deliver(mail, require_tls).await;
+    async fn use_once(&self, mut session: Session, mail: &Mail, require_tls: bool) -> Result<bool, Trouble> {
+        let result = session.deliver(mail, require_tls).await.map(|()| session.reports());
         if !matches!(result, Err(Trouble::Broken { .. })) {
             self.shared.put_back(session);
         }

@@ -64,8 +64,8 @@ impl Routes {
         Self { otherwise, routes }
     }
 
-    /// Hands over one mail. `Ok` when a server has taken responsibility for it.
-    pub async fn send(&self, mail: &Mail) -> Result<(), Failure> {
+    /// Hands over one mail. `Ok` when a server has taken responsibility for it: whether it will report what becomes of it.
+    pub async fn send(&self, mail: &Mail) -> Result<bool, Failure> {
         let (pool, require_tls) = self.way(&mail.to);
         pool.send(mail, require_tls).await.map_err(|failure| self.as_one_of_several(failure))
     }

@@ -81,6 +81,11 @@ impl Session {
         let _ = self.connection.command(Quit).await;
     }
 
+    /// Whether the server has promised a report of each mail, whatever becomes of it (RFC 3461 section 5.2).
+    pub fn reports(&self) -> bool {
+        self.reports == Reports::All && self.peer.hello.has_capability(EXT_DSN)
+    }
+
     /// Hands over one mail. `Ok` only after the server has answered 250 to its content.
     pub async fn deliver(&mut self, mail: &Mail, require_tls: bool) -> Result<(), Trouble> {
         let content = std::str::from_utf8(&mail.bytes).ok().filter(|text| mail.needs_utf8 || text.is_ascii());

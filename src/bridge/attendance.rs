@@ -1,0 +1,76 @@
+//! The bot in portals, and what portals say of themselves.
+//!
+//! What becomes of messages the bot tells, not a ghost: clients take whatever somebody sends as a sign that they have
+//! read all before it, and so everybody would seem to have read what was only sent.
+
+use super::Bridge;
+use crate::{
+    failure::Failure,
+    matrix::{
+        Error,
+        marks::{Leads, Mark},
+    },
+};
+use ruma::{RoomId, UserId};
+impl Bridge {
+    /// Whether the bot can speak in a portal. The first who asks brings it in, should people let it; `ghost` is there.
+    pub(super) async fn bot_attends(&self, room: &RoomId, ghost: &UserId) -> Result<bool, Failure> {
+        if !self.status_events {
+            return Ok(false);
+        }
+        if let Some(known) = self.attendance.recall(room) {
+            return Ok(known);
+        }
+        let is_in = match self.store.bot_is_in(room).await? {
+            Some(known) => known,
+            None => {
+                let is_in = self.bring_in_bot(room, ghost).await?;
+                self.note_bot(room, is_in).await?;
+                is_in
+            }
+        };
+        self.attendance.remember(room.to_owned(), is_in);
+        Ok(is_in)
+    }
+
+    pub(super) async fn note_bot(&self, room: &RoomId, is_in: bool) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        tx.set_bot(room, is_in).await?;
+        tx.commit().await?;
+        self.attendance.remember(room.to_owned(), is_in);
+        Ok(())
+    }
+
+    async fn bring_in_bot(&self, room: &RoomId, ghost: &UserId) -> Result<bool, Failure> {
+        let (bot, ghost_intent) = (self.homeserver.intent(&self.bot), self.homeserver.intent(ghost));
+        // Rooms of our own have invited it when they were made, with all their marks.
+        if allowed(bot.join(room).await)? {
+            return Ok(true);
+        }
+        if !allowed(ghost_intent.invite(room, &self.bot).await)? || !allowed(bot.join(room).await)? {
+            return Ok(false);
+        }
+        for mark in self.marks(ghost) {
+            // In rooms of which only others may write the state, it stays as it is.
+            if !allowed(ghost_intent.set_mark(room, &mark).await)? {
+                break;
+            }
+        }
+        Ok(true)
+    }
+
+    /// What the portal of a ghost says of itself.
+    pub(super) fn marks(&self, ghost: &UserId) -> Vec<Mark> {
+        let Some((network, remote)) = self.remote_of(ghost) else { return Vec::new() };
+        Leads { bot: &self.bot, ghost, network, to: remote.address() }.marks()
+    }
+}
+
+/// `false`: the homeserver does not let us do this.
+fn allowed(result: Result<(), Error>) -> Result<bool, Error> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(Error::Refused { status: 403 | 404, .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

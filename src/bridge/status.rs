@@ -1,0 +1,205 @@
+//! What becomes of messages, shown as an event for each: for clients that put a mark beside the message.
+//!
+//! Nothing waits for the good news. They are kept in memory only, and left out when there are too many: a client that
+//! hears nothing shows a message as sent. Bad news go the durable way, with the notice that tells them in words.
+
+use super::{Bridge, delivery::Outgoing, edit::has_arrived, notice::txn_id, worker::Done};
+use crate::{
+    failure::{Failure, Reason},
+    ids::SourceId,
+    matrix::{
+        Error,
+        status::{Cause, SendState, SendStatus},
+    },
+    message::Sent,
+    store::{NewRow, Row, now},
+};
+use futures_util::{StreamExt, stream};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Good news that wait.
+const WAITING: usize = 4096;
+/// Requests at once: messages go first.
+const AT_ONCE: usize = 2;
+
+/// A delivery that its network has taken, and of which it will say no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Accepted {
+    pub room: OwnedRoomId,
+    /// A ghost that is in the room; the same for all recipients.
+    pub ghost: OwnedUserId,
+    pub network: String,
+    pub events: Vec<OwnedEventId>,
+    /// To how many people the same was to go, over all networks.
+    pub recipients: usize,
+}
+
+/// The good news on their way.
+pub struct Statuses {
+    to_show: mpsc::Sender<Accepted>,
+    shown: Mutex<Option<mpsc::Receiver<Accepted>>>,
+}
+
+impl Default for Statuses {
+    fn default() -> Self {
+        let (to_show, shown) = mpsc::channel(WAITING);
+        Self { to_show, shown: Mutex::new(Some(shown)) }
+    }
+}
+
+impl Statuses {
+    pub(super) fn add(&self, accepted: Accepted) {
+        // Too many wait: this one is left out.
+        let _ = self.to_show.try_send(accepted);
+    }
+}
+
+/// The payload of an inbox row of the kind `status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Shown {
+    pub room: OwnedRoomId,
+    /// A ghost that is in the room.
+    pub ghost: OwnedUserId,
+    pub status: SendStatus,
+}
+
+impl Shown {
+    pub(super) fn row(&self) -> NewRow {
+        NewRow {
+            kind: "status",
+            connector: "matrix".into(),
+            lane: format!("notice {}", self.room),
+            source: SourceId::new(format!("status {}", self.status.event)),
+            target: self.room.to_string(),
+            room: Some(self.room.clone()),
+            payload: serde_json::to_vec(self).unwrap_or_default(),
+            due_at: now(),
+        }
+    }
+}
+
+/// Why it failed, as clients are told.
+pub(super) fn cause(reason: Reason) -> Cause {
+    match reason {
+        Reason::UnknownRecipient | Reason::MailboxFull | Reason::Refused | Reason::Unreachable | Reason::Busy => {
+            Cause::Network
+        }
+        Reason::TooLarge | Reason::Unreadable => Cause::Content,
+        Reason::AccessDenied | Reason::Internal => Cause::Bridge,
+    }
+}
+
+/// The state of each event of a delivery.
+pub(super) fn statuses(outgoing: &Outgoing, network: &str, state: SendState, words: Option<&str>) -> Vec<SendStatus> {
+    let status = |event: &OwnedEventId| SendStatus {
+        event: event.clone(),
+        network: network.to_owned(),
+        state,
+        words: words.map(str::to_owned),
+    };
+    outgoing.parts.iter().map(|part| status(&part.event)).collect()
+}
+
+/// Shows the good news until `stop`.
+pub(super) async fn run(bridge: Arc<Bridge>, stop: CancellationToken) {
+    let taken = bridge.statuses.shown.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(mut news) = taken else { return };
+    let news = stream::poll_fn(move |context| news.poll_recv(context));
+    let showing = news.for_each_concurrent(AT_ONCE, |accepted| {
+        let bridge = bridge.clone();
+        async move {
+            if let Err(failure) = bridge.show_accepted(&accepted).await {
+                tracing::debug!(%failure, room = %accepted.room, "a state is not shown");
+            }
+        }
+    });
+    stop.run_until_cancelled(showing).await;
+}
+
+impl Bridge {
+    /// What is to be shown of a delivery that went out. Where the network will report of it, the report is shown.
+    pub(super) fn accepted(&self, row: &Row, outgoing: &Outgoing, sent: &Sent) -> Option<Accepted> {
+        if sent.receipt_follows || !self.status_events {
+            return None;
+        }
+        let delivery = &outgoing.delivery;
+        let copies = delivery.copies.iter().filter(|to| !delivery.audience.contains(to)).count();
+        let first = delivery.audience.first().and_then(|to| self.ghosts.ghost(&row.connector, to));
+        Some(Accepted {
+            room: outgoing.room.clone(),
+            ghost: first.unwrap_or_else(|| outgoing.ghost.clone()),
+            network: row.connector.clone(),
+            events: outgoing.parts.iter().map(|part| part.event.clone()).collect(),
+            recipients: delivery.audience.len() + copies + outgoing.elsewhere,
+        })
+    }
+
+    async fn show_accepted(&self, accepted: &Accepted) -> Result<(), Failure> {
+        let mut events = accepted.events.clone();
+        if accepted.recipients > 1 {
+            // The last of several says it for all; should one have failed, nobody does.
+            let crossed = self.store.crossed(&events.iter().map(|event| &**event).collect::<Vec<_>>()).await?;
+            events.retain(|event| {
+                let of_event = crossed.iter().filter(|message| message.event_id == *event && has_arrived(message));
+                let people: BTreeSet<_> = of_event.map(|message| (&message.connector, &message.remote_user)).collect();
+                people.len() >= accepted.recipients
+            });
+        }
+        if events.is_empty() || !self.bot_attends(&accepted.room, &accepted.ghost).await? {
+            return Ok(());
+        }
+        for event in events {
+            let source = SourceId::new(format!("accepted {event}"));
+            let status = SendStatus { event, network: accepted.network.clone(), state: SendState::Sent, words: None };
+            self.send_status(&source, &accepted.room, &self.bot, 0, &status).await?;
+        }
+        Ok(())
+    }
+
+    /// Shows a state durably: by the bot, else by a ghost.
+    pub(super) async fn show(&self, source: &SourceId, shown: &Shown) -> Result<Done, Failure> {
+        self.show_all(source, &shown.room, &shown.ghost, std::slice::from_ref(&shown.status)).await?;
+        Ok(Done::default())
+    }
+
+    pub(super) async fn show_all(
+        &self,
+        source: &SourceId,
+        room: &RoomId,
+        ghost: &UserId,
+        statuses: &[SendStatus],
+    ) -> Result<(), Failure> {
+        if statuses.is_empty() {
+            return Ok(());
+        }
+        let speaker = if self.bot_attends(room, ghost).await? { &self.bot } else { ghost };
+        for (n, status) in statuses.iter().enumerate() {
+            self.send_status(source, room, speaker, n + 1, status).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_status(
+        &self,
+        source: &SourceId,
+        room: &RoomId,
+        speaker: &UserId,
+        n: usize,
+        status: &SendStatus,
+    ) -> Result<(), Failure> {
+        let txn = txn_id(source, speaker, n);
+        match self.homeserver.intent(speaker).send_status(room, &txn, status).await {
+            Err(Error::Refused { status: 403 | 404, .. }) if *speaker == self.bot => self.note_bot(room, false).await,
+            // Nobody is there any more to show it to.
+            Err(Error::Refused { status: 403 | 404, .. }) => Ok(()),
+            result => Ok(result.map(drop)?),
+        }
+    }
+}
