@@ -2,6 +2,7 @@
 
 use super::{
     Bridge, Notice,
+    command::{Asked, Welcome},
     join::{Decline, Join},
     original::Wanted,
     worker::Done,
@@ -19,7 +20,9 @@ impl Bridge {
         match row.kind.as_str() {
             "arrival" => self.attempt_arrival(row).await,
             "join" => self.join(&payload::<Join>(row)?).await.map(|()| Done::default()),
-            "decline" => self.decline(&payload::<Decline>(row)?).await.map(|()| Done::default()),
+            "decline" => self.decline(row, &payload::<Decline>(row)?).await.map(|()| Done::default()),
+            "welcome" => self.welcome(row, &payload::<Welcome>(row)?).await.map(|()| Done::default()),
+            "command" => self.answer(row, &payload::<Asked>(row)?).await.map(|()| Done::default()),
             "original" => self.show_original(row, &payload::<Wanted>(row)?).await.map(|()| Done::default()),
             "notice" => self.say(&row.source, &payload::<Notice>(row)?).await.map(|()| Done::default()),
             other => Err(Failure::permanent(Reason::Internal, format!("rows of the kind {other} are not known"))),

@@ -1,6 +1,7 @@
 //! Between the homeserver and the networks. Names no network and speaks no protocol.
 
 mod arrival;
+mod command;
 mod company;
 mod delivery;
 mod draft;
@@ -10,6 +11,8 @@ mod ghost;
 mod hold;
 mod inbox;
 mod join;
+mod language;
+mod limit;
 mod new_room;
 mod notice;
 mod original;
@@ -29,6 +32,7 @@ mod worker;
 
 pub use event::Untold;
 pub use ghost::{GhostIds, KnownGhosts};
+pub use limit::Limits;
 pub use notice::Notice;
 pub use permission::{Level, Permissions};
 pub use reconcile::Reconcile;
@@ -53,6 +57,8 @@ pub struct Bridge {
     pub ghosts: GhostIds,
     pub bot: OwnedUserId,
     pub permissions: Permissions,
+    pub limits: Limits,
+    /// Of those who have chosen no other.
     pub language: Language,
     /// A row that could not be done for this long is given up.
     pub give_up: Duration,

@@ -1,18 +1,15 @@
 //! Sentences that Fehmarn itself says in a room, through a ghost that is there.
 
-use super::{Bridge, Text};
+use super::{Bridge, Text, texts::Sentence};
 use crate::{
     failure::Failure,
     ids::SourceId,
-    matrix::Error,
+    matrix::{Error, announcement},
     store::{NewRow, now},
 };
 use ruma::{
     OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, TransactionId, UserId,
-    events::{
-        relation::Reply,
-        room::message::{Relation, RoomMessageEventContent},
-    },
+    events::{relation::Reply, room::message::Relation},
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +21,7 @@ pub struct Notice {
     pub ghost: OwnedUserId,
     /// The message that it is about.
     pub about: Option<OwnedEventId>,
-    pub text: String,
+    pub text: Sentence,
 }
 
 impl Bridge {
@@ -37,7 +34,7 @@ impl Bridge {
         about: Option<OwnedEventId>,
         text: &Text<'_>,
     ) -> NewRow {
-        let notice = Notice { room: room.clone(), ghost, about, text: self.language.say(text) };
+        let notice = Notice { room: room.clone(), ghost, about, text: Sentence::new(text) };
         NewRow {
             kind: "notice",
             connector: "matrix".into(),
@@ -51,7 +48,9 @@ impl Bridge {
     }
 
     pub(super) async fn say(&self, source: &SourceId, notice: &Notice) -> Result<(), Failure> {
-        let mut content = RoomMessageEventContent::notice_plain(&notice.text);
+        let reader = self.homeserver.intent(&notice.ghost);
+        let language = self.language_in(&notice.room, &reader, notice.about.as_deref()).await?;
+        let mut content = announcement(notice.text.in_language(language));
         content.relates_to = notice.about.clone().map(|event| Relation::Reply(Reply::with_event_id(event)));
         let say = async |ghost: &UserId| {
             let txn = txn_id(source, ghost, 0);

@@ -5,10 +5,12 @@
 
 mod accept;
 mod cursors;
+mod direct;
 mod enqueue;
 mod finish;
 mod group;
 mod hold;
+mod management;
 mod messages;
 mod offer;
 mod parked;
@@ -18,12 +20,16 @@ mod queue;
 mod reactions;
 mod readers;
 mod rooms;
+mod spent;
 mod sql;
+mod standing;
 mod together;
 mod tx;
+mod users;
 mod watermarks;
 
 pub use cursors::Cursor;
+pub use direct::DirectRoom;
 pub use hold::{Progress, Scope, Waiting};
 pub use messages::{Message, MessageState, ThreadState};
 pub use offer::Claimed;
@@ -33,6 +39,8 @@ pub use places::{Known, Named, Places};
 pub use queue::{Counts, Finished, Listed, NewRow, Outcome, Queue, Row};
 pub use reactions::Pending;
 pub use rooms::{Member, Membership, Portal};
+pub use spent::Spent;
+pub use standing::{Partner, Standing};
 pub use tx::Tx;
 pub use watermarks::{Unread, Watermark};
 

@@ -102,17 +102,6 @@ impl Tx {
         Ok(())
     }
 
-    /// Makes a portal the direct room of a pair.
-    pub async fn set_direct(&mut self, room: &RoomId, staff: &UserId, ghost: &UserId) -> Result<(), Error> {
-        sqlx::query("UPDATE portals SET direct_user = $1, direct_ghost = $2 WHERE room_id = $3")
-            .bind(staff.as_str())
-            .bind(ghost.as_str())
-            .bind(room.as_str())
-            .execute(&mut self.connection)
-            .await?;
-        Ok(())
-    }
-
     pub async fn set_room_name(&mut self, room: &RoomId, name: Option<&str>) -> Result<(), Error> {
         sqlx::query("UPDATE portals SET name = $1 WHERE room_id = $2")
             .bind(name)
