@@ -1,7 +1,7 @@
 //! The configuration file: what is not a connector's own.
 
 use crate::{
-    bridge::{Language, Permissions},
+    bridge::{Language, Limits, Permissions},
     connector::{Connector, Kind},
     yaml::{Document, Env, Error, Secret},
 };
@@ -26,6 +26,7 @@ pub struct Config {
     pub database: Secret,
     pub language: Language,
     pub permissions: Permissions,
+    pub limits: Limits,
     pub give_up: Duration,
     pub status_events: bool,
     pub connectors: BTreeMap<&'static str, Arc<dyn Connector>>,
@@ -66,6 +67,8 @@ struct File {
     #[serde(default)]
     language: Language,
     permissions: Permissions,
+    #[serde(default)]
+    limits: Limits,
     #[serde(default = "default_give_up")]
     give_up: String,
     #[serde(default = "yes")]
@@ -126,6 +129,7 @@ impl Config {
             language: file.language,
             permissions: file.permissions,
             status_events: file.status_events,
+            limits: file.limits,
         })
     }
 }
@@ -216,6 +220,25 @@ mod tests {
     }
 
     #[test]
+    fn the_rules_and_limits_of_the_example_mean_what_it_says() {
+        use crate::bridge::Level;
+        use ruma::{room_id, user_id};
+        let config = open(&EXAMPLE.replace("  # \"", "  \"")).unwrap();
+        let server = &config.homeserver.server_name;
+        let level = |user: &UserId| config.permissions.level(user);
+        assert_eq!(level(user_id!("@anna:example.org")), Level::Write);
+        assert_eq!(level(user_id!("@it:example.org")), Level::Admin);
+        assert_eq!(level(user_id!("@azubi:example.org")), Level::Answer);
+        assert_eq!(level(user_id!("@eve:evil.example")), Level::None);
+        let closed = room_id!("!abcdefgh:example.org");
+        assert!(!config.permissions.may_answer_in(closed, user_id!("@anna:example.org"), server));
+        assert!(config.limits != Limits::default());
+        let without: String =
+            EXAMPLE.lines().filter(|line| !line.contains("minute:")).map(|l| format!("{l}\n")).collect();
+        assert!(open(&without.replace("limits:\n", "")).unwrap().limits == Limits::default(), "they may be left out");
+    }
+
+    #[test]
     fn mistakes_are_named_with_line_key_and_what_is_known() {
         for (old, new, expected) in [
             ("server_name:", "servername:", "unknown field `servername`, known are `url` or `server_name`"),
@@ -223,6 +246,8 @@ mod tests {
             ("  email:", "  fax:", "there is no connector `fax`, known are [\"email\"]"),
             ("language: de", "language: fr", "unknown variant `fr`, known are `de` or `en`"),
             ("\"example.org\": write", "\"example.org\": wirte", "unknown variant `wirte`"),
+            ("\"example.org\": write", "\"anna muster\": write", "\"anna muster\" is neither @user:server nor"),
+            ("day: 2000", "hour: 2000", "limits.messages: unknown field `hour`, known are `minute` or `day`"),
         ] {
             assert!(EXAMPLE.contains(old), "{old}");
             let error = open(&EXAMPLE.replacen(old, new, 1)).err().unwrap();

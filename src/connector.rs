@@ -23,6 +23,11 @@ pub trait Connector: Send + Sync + 'static {
     /// this network. No I/O.
     fn parse_address(&self, text: &str) -> Option<RemoteUserId>;
 
+    /// How people speak of this network when they type.
+    fn spoken(&self) -> Spoken {
+        Spoken::default()
+    }
+
     /// What the subjects of one conversation have in common, whatever programs put before them.
     fn normal_subject(&self, subject: &str) -> String {
         subject.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
@@ -46,6 +51,17 @@ pub trait Connector: Send + Sync + 'static {
 
     /// Tries everything that `run` and `send` will need; one finding each.
     async fn check(&self) -> Vec<Finding>;
+}
+
+/// How people speak of a network when they type. Its name in the configuration is always one of its words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spoken {
+    /// What may stand before an address, in lower case; the first one stands in the help.
+    pub words: &'static [&'static str],
+    /// An address as it looks there, for the help.
+    pub example: &'static str,
+    /// Whether people mean this network by an address that another one could have as well.
+    pub first: bool,
 }
 
 /// What a network can carry.

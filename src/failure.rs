@@ -43,6 +43,24 @@ pub enum Reason {
 }
 
 impl Reason {
+    const ALL: [Self; 9] = [
+        Self::UnknownRecipient,
+        Self::MailboxFull,
+        Self::Refused,
+        Self::TooLarge,
+        Self::Unreachable,
+        Self::Busy,
+        Self::AccessDenied,
+        Self::Unreadable,
+        Self::Internal,
+    ];
+
+    /// The reason with which the text of a failure begins, as the database keeps it.
+    pub fn read(failure: &str) -> Option<Self> {
+        let key = failure.split(':').next()?;
+        Self::ALL.into_iter().find(|reason| reason.key() == key)
+    }
+
     /// The name in `locales/`, in the logs and in the database.
     pub fn key(self) -> &'static str {
         match self {
@@ -105,6 +123,14 @@ mod tests {
         let seconds: Vec<u64> = [1, 2, 3, 10, 10_000].map(|n| back_off(n, 0.0).as_secs()).into();
         assert_eq!(seconds, [5, 10, 20, 1800, 1800]);
         assert_eq!(back_off(1, 1.0).as_secs_f64(), 6.25);
+    }
+
+    #[test]
+    fn the_text_of_a_failure_tells_its_reason() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::read(&Failure::transient(reason, "a: b").to_string()), Some(reason));
+        }
+        assert_eq!(Reason::read("something else"), None);
     }
 
     #[test]

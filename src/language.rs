@@ -1,7 +1,7 @@
 //! The languages that Fehmarn speaks, and their sentences in `locales/`.
 
 use fluent_templates::{LanguageIdentifier, Loader, fluent_bundle::FluentValue, langid, static_loader};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::HashMap};
 
 static_loader! {
@@ -13,8 +13,8 @@ static_loader! {
     };
 }
 
-/// The key `language` of the configuration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+/// The key `language` of the configuration, and what each member of staff may choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     #[default]
@@ -23,6 +23,25 @@ pub enum Language {
 }
 
 impl Language {
+    pub const ALL: [Self; 2] = [Self::De, Self::En];
+
+    /// As it is written in the configuration and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::De => "de",
+            Self::En => "en",
+        }
+    }
+
+    /// The language that people call so.
+    pub fn named(text: &str) -> Option<Self> {
+        match text.trim().to_lowercase().as_str() {
+            "de" | "deutsch" | "german" => Some(Self::De),
+            "en" | "englisch" | "english" => Some(Self::En),
+            _ => None,
+        }
+    }
+
     fn id(self) -> LanguageIdentifier {
         match self {
             Self::De => langid!("de"),
@@ -35,5 +54,19 @@ impl Language {
         let values: HashMap<Cow<'static, str>, FluentValue<'_>> =
             values.iter().map(|(name, value)| (Cow::Borrowed(*name), FluentValue::from(*value))).collect();
         LOCALES.lookup_with_args(&self.id(), key, &values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_language_is_known_by_its_name() {
+        for language in Language::ALL {
+            assert_eq!(Language::named(language.name()), Some(language));
+        }
+        assert_eq!(Language::named(" Deutsch "), Some(Language::De));
+        assert_eq!(Language::named("klingonisch"), None);
     }
 }

@@ -99,6 +99,7 @@ impl Fehmarn {
             },
             bot: config.bot.clone(),
             permissions: config.permissions.clone(),
+            limits: config.limits,
             language: config.language,
             give_up: config.give_up,
             users: Memory::default(),

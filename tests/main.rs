@@ -5,16 +5,19 @@
 
 mod application_service;
 mod arrivals;
+mod bot;
 mod command_line;
 mod common;
 mod content;
 mod crossing;
+mod direct;
 mod faults;
 mod golden;
 mod hold;
 mod imap;
 mod kill;
 mod layers;
+mod limits;
 mod mail_out;
 mod originals;
 mod postgres;

@@ -5,8 +5,8 @@ use fehmarn::{
     message::{Attachment, RawArrival},
     store::{
         Concerned, Counts, Cursor, Finished, Ghost, Member, Membership, Message, MessageState, NewRow, Original,
-        Outcome, Pending, Places, Progress, Queue, Row, Scope, Store, ThreadState, Told, Trouble, Unread, Watermark,
-        now,
+        Outcome, Pending, Places, Progress, Queue, Row, Scope, Spent, Store, ThreadState, Told, Trouble, Unread,
+        Watermark, now,
     },
 };
 use ruma::{event_id, room_id, user_id};
@@ -58,6 +58,11 @@ suite! {
     the_sweep_goes_from_the_longest_unread_on
     arrivals_find_the_room_of_their_thread_and_of_the_pair
     many_who_ask_at_once_each_find_their_own_place
+    two_have_one_direct_room
+    who_has_chosen_a_language_is_known_by_it
+    what_somebody_has_done_is_counted_for_each_of_them
+    the_bot_s_rooms_are_known_until_they_are_closed
+    what_has_not_arrived_is_found_by_lane_and_room
     a_ghost_keeps_its_newest_name
     what_waits_can_change_and_go_until_it_is_claimed
     each_matrix_thread_is_a_conversation_and_a_new_subject_begins_one
@@ -476,6 +481,119 @@ mod cases {
         assert_eq!(tx.trouble_of(first).await.unwrap(), None);
         drop(tx);
         assert_eq!(store.forget_notices(now() + 1).await.unwrap(), 1);
+    }
+
+    pub async fn two_have_one_direct_room(store: Store, _: &str) {
+        let (first, second) = (room_id!("!1:x"), room_id!("!2:x"));
+        let (anna, bob, eve) = (user_id!("@anna:x"), user_id!("@_email_bob:x"), user_id!("@_email_eve:x"));
+        let mut tx = store.begin().await.unwrap();
+        for room in [first, second] {
+            tx.open_portal(room).await.unwrap();
+            tx.set_member(room, bob, &Member { membership: Membership::Invite, name: None }).await.unwrap();
+        }
+        assert_eq!(tx.direct_room(anna, bob).await.unwrap(), None);
+        tx.set_direct(first, anna, bob).await.unwrap();
+        assert!(tx.direct_room(anna, bob).await.unwrap().unwrap().is_in_use(), "the ghost is on its way");
+        tx.set_member(first, bob, &joined("Bob")).await.unwrap();
+        assert!(!tx.direct_room(anna, bob).await.unwrap().unwrap().is_in_use(), "she has left");
+        tx.set_member(first, anna, &joined("Anna")).await.unwrap();
+        let known = tx.direct_room(anna, bob).await.unwrap().unwrap();
+        assert!(known.is_in_use() && known.room == first);
+        assert_eq!(tx.direct_room(anna, eve).await.unwrap(), None);
+
+        tx.set_direct(second, anna, bob).await.unwrap();
+        assert_eq!(tx.direct_room(anna, bob).await.unwrap().unwrap().room, second);
+        tx.set_encrypted(second).await.unwrap();
+        assert_eq!(
+            tx.direct_room(anna, bob).await.unwrap(),
+            None,
+            "nothing crosses there, and the first is none any more"
+        );
+    }
+
+    pub async fn who_has_chosen_a_language_is_known_by_it(store: Store, _: &str) {
+        let (anna, tom, room) = (user_id!("@anna:x"), user_id!("@tom:x"), room_id!("!r:x"));
+        assert_eq!(store.language_of(anna).await.unwrap(), None);
+        store.choose_language(anna, "en").await.unwrap();
+        assert!(!store.user_confirmed_since(anna, 1).await.unwrap(), "the homeserver has not said that she exists");
+        store.confirm_user(anna).await.unwrap();
+        store.confirm_user(tom).await.unwrap();
+        assert_eq!(store.language_of(anna).await.unwrap().as_deref(), Some("en"));
+        store.choose_language(anna, "de").await.unwrap();
+        assert!(store.user_confirmed_since(anna, 1).await.unwrap());
+        let mut tx = store.begin().await.unwrap();
+        for user in [anna, tom] {
+            tx.set_member(room, user, &joined("x")).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let mut there = store.languages_in(room).await.unwrap();
+        there.sort();
+        assert_eq!(there, [(anna.to_owned(), Some("de".to_owned())), (tom.to_owned(), None)]);
+    }
+
+    pub async fn what_somebody_has_done_is_counted_for_each_of_them(store: Store, _: &str) {
+        let (anna, tom) = (user_id!("@anna:x"), user_id!("@tom:x"));
+        let spent = |n| Spent { minute: n, in_minute: n + 1, day: n + 2, in_day: n + 3 };
+        let mut tx = store.begin().await.unwrap();
+        tx.set_spent("message", &[(anna, spent(1)), (tom, spent(2))]).await.unwrap();
+        tx.set_spent("message", &[(anna, spent(5))]).await.unwrap();
+        tx.set_spent("conversation", &[(anna, spent(9))]).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let found = tx.spent("message", &[anna, tom, user_id!("@eve:x")]).await.unwrap();
+        assert_eq!((found.len(), found[anna], found[tom]), (2, spent(5), spent(2)));
+        assert_eq!(tx.spent("conversation", &[anna]).await.unwrap()[anna], spent(9));
+    }
+
+    pub async fn the_bot_s_rooms_are_known_until_they_are_closed(store: Store, _: &str) {
+        let (one, other) = (room_id!("!1:x"), room_id!("!2:x"));
+        let mut tx = store.begin().await.unwrap();
+        tx.open_management_room(one, user_id!("@tom:x")).await.unwrap();
+        tx.open_management_room(one, user_id!("@anna:x")).await.unwrap();
+        let found = tx.management_rooms(&[one, other]).await.unwrap();
+        assert_eq!((found.len(), found[one].as_str()), (1, "@anna:x"));
+        tx.close_management_room(one).await.unwrap();
+        assert!(tx.management_rooms(&[one, other]).await.unwrap().is_empty());
+    }
+
+    pub async fn what_has_not_arrived_is_found_by_lane_and_room(store: Store, _: &str) {
+        let (room, anna) = (room_id!("!r:x"), user_id!("@anna:x"));
+        let ghost = Ghost {
+            mxid: user_id!("@_email_bob:x").to_owned(),
+            connector: "email".into(),
+            remote_user: RemoteUserId::new("bob@example.org"),
+            name: "Bob".into(),
+        };
+        store.save_ghost(&ghost).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        tx.open_portal(room).await.unwrap();
+        tx.set_member(room, anna, &joined("Anna")).await.unwrap();
+        tx.set_member(room, &ghost.mxid, &joined("Bob")).await.unwrap();
+        tx.commit().await.unwrap();
+        let partners = store.partners(anna).await.unwrap();
+        let found: Vec<_> = partners.iter().map(|it| (&*it.room, it.remote_user.as_str(), it.name.as_str())).collect();
+        assert_eq!(found, [(room, "bob@example.org", "Bob")]);
+        assert!(store.partners(user_id!("@tom:x")).await.unwrap().is_empty());
+
+        add(&store, &[("a", "first"), ("b", "second"), ("c", "third")]).await;
+        let rows = claim(&store, 1).await;
+        end(&store, &rows[0], Outcome::Dead { error: "refused: no".into() }).await;
+        let lanes: Vec<String> = ["b", "x", "a"].map(str::to_owned).into();
+        let mut standing = store.standing(&lanes).await.unwrap();
+        standing.sort_by_key(|(place, _)| *place);
+        let found: Vec<_> = standing.iter().map(|(place, it)| (*place, it.dead, it.last_error.as_deref())).collect();
+        assert_eq!(found, [(0, false, None), (2, true, Some("refused: no"))]);
+        assert_eq!(standing[0].1.payload, b"second");
+
+        let message = message(event_id!("$1"), "m1");
+        let rows = claim(&store, 1).await;
+        end(&store, &rows[0], Outcome::Done { messages: vec![message.clone()], thread: None, originals: Vec::new() })
+            .await;
+        assert!(store.returned(&[room], 0).await.unwrap().is_empty());
+        store.set_message_state(&message, MessageState::Failed).await.unwrap();
+        let returned = store.returned(&[room_id!("!other:x"), room], 0).await.unwrap();
+        assert_eq!(returned, [(room.to_owned(), event_id!("$1").to_owned())]);
+        assert!(store.returned(&[room], now() + 60_000).await.unwrap().is_empty());
     }
 
     pub async fn a_watermark_never_goes_back(store: Store, _: &str) {

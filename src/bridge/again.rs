@@ -3,6 +3,7 @@
 use super::{
     Bridge, Notice, Text,
     event::{Event, Kind},
+    texts::Sentence,
     work::{Scene, Work},
     worker::Done,
 };
@@ -137,11 +138,11 @@ impl Bridge {
         text: &Text<'_>,
     ) -> NewRow {
         let (event, network) = (trouble.event.clone(), trouble.connector.clone());
-        let words = self.language.say(text);
         let state = SendState::Waiting(Cause::Other);
-        let status = SendStatus { event: event.clone(), network, state, words: Some(words.clone()) };
+        let status = SendStatus { event: event.clone(), network, state, words: Some(self.language.say(text)) };
         let (room, ghost, trouble) = (room.to_owned(), ghost.to_owned(), Some(trouble));
-        Notice { room, ghost, about: Some(event), text: words, trouble, statuses: vec![status] }.row(source)
+        Notice { room, ghost, about: Some(event), text: Sentence::new(text), trouble, statuses: vec![status] }
+            .row(source)
     }
 }
 

@@ -81,7 +81,9 @@ impl Posting<'_> {
         }
         let (mut words, overflow) = format::incoming(&self.arrival.body);
         if self.arrival.automatic {
-            words = incoming::automatic(words, &self.bridge.language.say(&Text::Automatic));
+            let reader = self.bridge.homeserver.intent(self.ghost);
+            let language = self.bridge.language_in(&self.place.room, &reader, None).await?;
+            words = incoming::automatic(words, &language.say(&Text::Automatic));
         }
         if !self.arrival.body.text.is_empty() || self.arrival.attachments.is_empty() {
             let words = incoming::answering(words, self.place.thread.as_ref(), self.place.answered.as_ref());

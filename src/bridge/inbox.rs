@@ -3,6 +3,7 @@
 use super::{
     Bridge, Notice,
     again::Again,
+    command::{Asked, Welcome},
     join::{Decline, Join},
     original::Wanted,
     status::Shown,
@@ -21,7 +22,9 @@ impl Bridge {
         match row.kind.as_str() {
             "arrival" => self.attempt_arrival(row).await,
             "join" => self.join(&payload::<Join>(row)?).await.map(|()| Done::default()),
-            "decline" => self.decline(&payload::<Decline>(row)?).await.map(|()| Done::default()),
+            "decline" => self.decline(row, &payload::<Decline>(row)?).await.map(|()| Done::default()),
+            "welcome" => self.welcome(row, &payload::<Welcome>(row)?).await.map(|()| Done::default()),
+            "command" => self.answer(row, &payload::<Asked>(row)?).await.map(|()| Done::default()),
             "original" => self.show_original(row, &payload::<Wanted>(row)?).await.map(|()| Done::default()),
             "again" => self.send_again(row, &payload::<Again>(row)?).await,
             "status" => self.show(&row.source, &payload::<Shown>(row)?).await,

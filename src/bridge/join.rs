@@ -7,19 +7,21 @@
 use super::{
     Bridge, Text,
     event::{Event, storable},
+    notice::txn_id,
     router::encrypted_once,
+    texts::Sentence,
     work::Scene,
 };
 use crate::{
     failure::{Failure, Reason},
     ids::SourceId,
-    matrix::{self, Backlog, RoomState},
-    store::{Member, Membership, NewRow, Portal, Queue, Tx, now},
+    matrix::{self, Backlog, RoomState, announcement},
+    store::{Member, Membership, NewRow, Portal, Queue, Row, Tx, now},
 };
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Instant,
 };
 
@@ -38,7 +40,13 @@ pub(super) struct Join {
 pub(super) struct Decline {
     pub room: OwnedRoomId,
     pub ghost: OwnedUserId,
-    pub reason: String,
+    pub reason: Sentence,
+    /// Who has invited; unknown in rows of an older Fehmarn.
+    #[serde(default)]
+    pub user: Option<OwnedUserId>,
+    /// Whether the reason is said in the room as well: not every client shows why somebody does not come.
+    #[serde(default)]
+    pub is_said: bool,
 }
 
 impl Join {
@@ -72,16 +80,45 @@ fn lane(room: &RoomId, ghost: &UserId) -> String {
 }
 
 impl Bridge {
+    /// Strangers are told nothing in their rooms: nobody of us goes there.
     pub(super) fn decline_row(&self, event: &Event<'_>, ghost: &OwnedUserId, text: &Text<'_>) -> NewRow {
-        let decline = Decline { room: event.room.clone(), ghost: ghost.clone(), reason: self.language.say(text) };
+        let is_said = event.sender.server_name() == self.ghosts.server;
+        self.leave_for(event, ghost, Sentence::new(text), is_said)
+    }
+
+    /// The bot leaves a room in which nobody is left.
+    pub(super) fn leave_row(&self, event: &Event<'_>) -> NewRow {
+        self.leave_for(event, &self.bot, Sentence::Each(BTreeMap::new()), false)
+    }
+
+    fn leave_for(&self, event: &Event<'_>, ghost: &OwnedUserId, reason: Sentence, is_said: bool) -> NewRow {
+        let (room, user) = (event.room.clone(), Some(event.sender.clone()));
+        let decline = Decline { room, ghost: ghost.clone(), reason, user, is_said };
         row("decline", &event.id, &event.room, ghost, &decline)
     }
 
-    /// Refuses an invitation; the reason stands beside the refusal in the room.
-    pub(super) async fn decline(&self, decline: &Decline) -> Result<(), Failure> {
-        let intent = self.homeserver.intent(&decline.ghost);
-        intent.register(decline.ghost.localpart()).await?;
-        match intent.leave(&decline.room, &decline.reason).await {
+    /// Refuses an invitation, and says why.
+    pub(super) async fn decline(&self, row: &Row, decline: &Decline) -> Result<(), Failure> {
+        let Decline { room, ghost, reason, user, is_said } = decline;
+        let intent = self.homeserver.intent(ghost);
+        match self.remote_of(ghost) {
+            Some((connector, remote)) => drop(self.ensure_ghost(connector, &remote, None).await?),
+            None if *ghost == self.bot => {}
+            None => intent.register(ghost.localpart()).await?,
+        }
+        let language = match user {
+            Some(user) => self.language_of(user).await?,
+            None => self.language,
+        };
+        let reason = reason.in_language(language);
+        let leave = async {
+            if *is_said {
+                intent.join(room).await?;
+                intent.send_message(room, &txn_id(&row.source, ghost, 0), &announcement(reason)).await?;
+            }
+            intent.leave(room, reason).await
+        };
+        match leave.await {
             // The invitation was taken back meanwhile.
             Err(matrix::Error::Refused { status: 403 | 404, .. }) => Ok(()),
             result => Ok(result?),
@@ -186,7 +223,21 @@ impl Bridge {
             tx.set_member(&join.room, &user, &member).await?;
             portal.members.insert(user, member);
         }
+        self.adopt(tx, join, &portal).await?;
         Ok(portal)
+    }
+
+    /// A room without a name in which only the two are is a direct one, also if the client did not say so: an
+    /// invitation by address never does.
+    async fn adopt(&self, tx: &mut Tx, join: &Join, portal: &Portal) -> Result<(), Failure> {
+        let mut others = portal.members.keys().filter(|user| **user != join.ghost);
+        if let (Some(staff), None, None) = (others.next(), others.next(), &portal.name)
+            && !self.is_ours(staff)
+            && tx.direct_room(staff, &join.ghost).await?.is_none()
+        {
+            tx.set_direct(&join.room, staff, &join.ghost).await?;
+        }
+        Ok(())
     }
 
     /// Queues, for this ghost, what was said since its invitation; for all, what has not been pushed yet.

@@ -3,6 +3,7 @@
 mod again;
 mod arrival;
 mod attendance;
+mod command;
 mod company;
 mod delivery;
 mod draft;
@@ -12,6 +13,8 @@ mod ghost;
 mod hold;
 mod inbox;
 mod join;
+mod language;
+mod limit;
 mod memory;
 mod new_room;
 mod notice;
@@ -34,6 +37,7 @@ mod worker;
 
 pub use event::Untold;
 pub use ghost::GhostIds;
+pub use limit::Limits;
 pub use memory::Memory;
 pub use notice::Notice;
 pub use permission::{Level, Permissions};
@@ -63,6 +67,8 @@ pub struct Bridge {
     pub ghosts: GhostIds,
     pub bot: OwnedUserId,
     pub permissions: Permissions,
+    pub limits: Limits,
+    /// Of those who have chosen no other.
     pub language: Language,
     /// A row that could not be done for this long is given up.
     pub give_up: Duration,

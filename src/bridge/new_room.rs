@@ -2,7 +2,7 @@
 
 use super::{Bridge, Text, company::Company};
 use crate::{
-    failure::Failure,
+    failure::{Failure, Reason},
     matrix::NewRoom,
     message::Arrival,
     store::{Member, Membership, now},
@@ -72,6 +72,10 @@ impl Bridge {
         let began = Instant::now();
         let room = self.make_room(ghost, &new, again).await?;
         let mut tx = self.store.begin().await?;
+        if tx.direct_room(staff, ghost).await?.is_some_and(|other| other.is_in_use() && other.room != room) {
+            drop(tx);
+            return self.give_way(&room, staff, ghost).await;
+        }
         tx.open_portal(&room).await?;
         // Everything in it is for us.
         tx.begin_reading(&room, "", now()).await?;
@@ -85,6 +89,14 @@ impl Bridge {
 
     fn bot_if_wanted(&self) -> Option<OwnedUserId> {
         self.status_events.then(|| self.bot.clone())
+    }
+
+    /// The two have got a direct room while we made this one: theirs counts, and the next attempt finds it.
+    async fn give_way(&self, room: &RoomId, staff: &UserId, ghost: &UserId) -> Result<OwnedRoomId, Failure> {
+        let intent = self.homeserver.intent(ghost);
+        intent.withdraw_invitation(room, staff).await?;
+        intent.leave(room, "").await?;
+        Err(Failure::transient(Reason::Busy, "the two have just got a direct room in another way"))
     }
 
     async fn make_room(&self, ghost: &UserId, new: &NewRoom, again: bool) -> Result<OwnedRoomId, Failure> {

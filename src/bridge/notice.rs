@@ -1,11 +1,12 @@
 //! Sentences that Fehmarn itself says in a room, through a ghost that is there.
 
-use super::{Bridge, Text, delivery::Outgoing, status::statuses};
+use super::{Bridge, Text, delivery::Outgoing, status::statuses, texts::Sentence};
 use crate::{
     failure::Failure,
     ids::SourceId,
+    language::Language,
     matrix::{
-        Error,
+        Error, announcement,
         status::{SendState, SendStatus},
     },
     store::{Message, NewRow, Told, Trouble, now},
@@ -14,7 +15,7 @@ use ruma::{
     OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, TransactionId, UserId,
     events::{
         relation::Reply,
-        room::message::{Relation, ReplacementMetadata, RoomMessageEventContent},
+        room::message::{Relation, ReplacementMetadata},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,7 @@ pub struct Notice {
     pub ghost: OwnedUserId,
     /// The message that it is about.
     pub about: Option<OwnedEventId>,
-    pub text: String,
+    pub text: Sentence,
     /// Of a message in trouble: this takes the place of what was said of it before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
@@ -61,7 +62,7 @@ impl Bridge {
         about: Option<OwnedEventId>,
         text: &Text<'_>,
     ) -> NewRow {
-        let text = self.language.say(text);
+        let text = Sentence::new(text);
         Notice { room, ghost, about, text, trouble: None, statuses: Vec::new() }.row(source)
     }
 
@@ -75,15 +76,15 @@ impl Bridge {
         state: SendState,
         text: &Text<'_>,
     ) -> NewRow {
-        let (text, about) = (self.language.say(text), outgoing.about().cloned());
+        let about = outgoing.about().cloned();
         let trouble = about.clone().map(|event| Trouble {
             event,
             connector: network.to_owned(),
             remote_user: outgoing.delivery.to.clone(),
         });
-        let statuses = statuses(outgoing, network, state, Some(&text));
+        let statuses = statuses(outgoing, network, state, Some(&self.language.say(text)));
         let (room, ghost) = (outgoing.room.clone(), outgoing.ghost.clone());
-        Notice { room, ghost, about, text, trouble, statuses }.row(source)
+        Notice { room, ghost, about, text: Sentence::new(text), trouble, statuses }.row(source)
     }
 
     /// As [`delivery_notice`](Self::delivery_notice), of a message that went out some time ago.
@@ -95,9 +96,8 @@ impl Bridge {
         text: &Text<'_>,
     ) -> Option<NewRow> {
         let (event, network) = (message.event_id.clone(), message.connector.clone());
-        let text = self.language.say(text);
-        let status =
-            |state| SendStatus { event: event.clone(), network: network.clone(), state, words: Some(text.clone()) };
+        let words = Some(self.language.say(text));
+        let status = |state| SendStatus { event: event.clone(), network: network.clone(), state, words: words.clone() };
         let statuses = state.map(status).into_iter().collect();
         let trouble = Some(Trouble {
             event: event.clone(),
@@ -105,21 +105,24 @@ impl Bridge {
             remote_user: message.remote_user.clone(),
         });
         let ghost = self.ghosts.ghost(&network, &message.remote_user)?;
-        Some(Notice { room: message.room_id.clone(), ghost, about: Some(event), text, trouble, statuses }.row(source))
+        let (room, text) = (message.room_id.clone(), Sentence::new(text));
+        Some(Notice { room, ghost, about: Some(event), text, trouble, statuses }.row(source))
     }
 
     pub(super) async fn say(&self, source: &SourceId, notice: &Notice) -> Result<(), Failure> {
-        if !self.say_in_place(source, notice).await? {
-            self.say_anew(source, notice).await?;
+        let reader = self.homeserver.intent(&notice.ghost);
+        let language = self.language_in(&notice.room, &reader, notice.about.as_deref()).await?;
+        if !self.say_in_place(source, notice, language).await? {
+            self.say_anew(source, notice, language).await?;
         }
         self.show_all(source, &notice.room, &notice.ghost, &notice.statuses).await
     }
 
     /// Puts a notice in the place of what was said of the same trouble. `false`: nothing was, or its speaker is gone.
-    async fn say_in_place(&self, source: &SourceId, notice: &Notice) -> Result<bool, Failure> {
+    async fn say_in_place(&self, source: &SourceId, notice: &Notice, language: Language) -> Result<bool, Failure> {
         let Some(trouble) = &notice.trouble else { return Ok(false) };
         let Some(told) = self.store.told(trouble).await? else { return Ok(false) };
-        let content = RoomMessageEventContent::notice_plain(&notice.text)
+        let content = announcement(notice.text.in_language(language))
             .make_replacement(ReplacementMetadata::new(told.notice.clone(), None));
         let txn = txn_id(source, &told.speaker, 0);
         match self.homeserver.intent(&told.speaker).send_message(&notice.room, &txn, &content).await {
@@ -128,8 +131,8 @@ impl Bridge {
         }
     }
 
-    async fn say_anew(&self, source: &SourceId, notice: &Notice) -> Result<(), Failure> {
-        let mut content = RoomMessageEventContent::notice_plain(&notice.text);
+    async fn say_anew(&self, source: &SourceId, notice: &Notice, language: Language) -> Result<(), Failure> {
+        let mut content = announcement(notice.text.in_language(language));
         content.relates_to = notice.about.clone().map(|event| Relation::Reply(Reply::with_event_id(event)));
         let say = async |room: &RoomId, ghost: &UserId| {
             let txn = txn_id(source, ghost, 0);

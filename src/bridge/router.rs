@@ -4,6 +4,7 @@ use super::{
     Bridge, Text,
     event::{Change, Event, Kind},
     join::Join,
+    limit::Deed,
     work::{Scene, Work},
 };
 use crate::store::{Concerned, Error, Member, Membership, NewRow, Portal, Tx, Watermark, now};
@@ -28,6 +29,7 @@ impl Bridge {
         let new: Vec<&Event<'_>> = events.iter().filter(|event| new.contains(event.id.as_str())).collect();
         let count = new.len();
         let mut work = self.begin_work(&mut tx, &new, &portals).await?;
+        work.management = self.management_rooms(&mut tx, &new, &portals).await?;
         for event in new {
             self.apply(&mut tx, event, &mut portals, &mut work).await?;
         }
@@ -72,6 +74,9 @@ impl Bridge {
         portals: &mut HashMap<OwnedRoomId, Portal>,
         work: &mut Work,
     ) -> Result<(), Error> {
+        if self.heard_by_bot(tx, event, portals.contains_key(&event.room), work).await? {
+            return Ok(());
+        }
         if let Kind::Member { user, membership, name, direct } = &event.kind {
             return match (self.ghosts.is_ghost(user), membership) {
                 (true, Change::Invite) => self.invited(tx, event, user, *direct, portals, work).await,
@@ -126,20 +131,12 @@ impl Bridge {
         portals: &mut HashMap<OwnedRoomId, Portal>,
         work: &mut Work,
     ) -> Result<(), Error> {
-        let refusal = if self.remote_of(ghost).is_none() {
-            Some(Text::NotAnAddress)
-        } else if !self.permissions.may_write(&event.sender, &self.ghosts.server) {
-            Some(Text::NotAllowedToInvite)
-        } else {
-            None
-        };
-        if let Some(refusal) = refusal {
-            work.inbox.push(self.decline_row(event, ghost, &refusal));
+        let alone = portals.get(&event.room).is_none_or(|portal| self.ghosts_in(portal).next().is_none());
+        if self.is_refused(tx, event, ghost, direct && alone, work).await? {
             return Ok(());
         }
         tx.open_portal(&event.room).await?;
         let portal = portals.entry(event.room.clone()).or_default();
-        let alone = self.ghosts_in(portal).next().is_none();
         let member = Member { membership: Membership::Invite, name: None };
         tx.set_member(&event.room, ghost, &member).await?;
         portal.members.insert(ghost.clone(), member);
@@ -154,6 +151,48 @@ impl Bridge {
         };
         work.inbox.push(join.row());
         Ok(())
+    }
+
+    /// Whether a ghost does not come; then whoever has invited it is told why.
+    async fn is_refused(
+        &self,
+        tx: &mut Tx,
+        event: &Event<'_>,
+        ghost: &OwnedUserId,
+        direct: bool,
+        work: &mut Work,
+    ) -> Result<bool, Error> {
+        let refuse = |text: &Text<'_>| self.decline_row(event, ghost, text);
+        let refusal = if self.remote_of(ghost).is_none() {
+            refuse(&Text::NotAnAddress)
+        } else if !self.permissions.may_begin_in(&event.room, &event.sender, &self.ghosts.server) {
+            refuse(self.why_not_begin(&event.sender))
+        } else if let Some(known) = self.known_conversation(tx, event, ghost, direct).await? {
+            let source = format!("conversation here {}", event.id);
+            work.inbox.push(self.notice(source, known.clone(), ghost.clone(), None, &Text::ConversationHere));
+            refuse(&Text::ConversationElsewhere { link: &self.link(&known) })
+        } else if let Some(reached) = self.count_conversation(tx, &event.sender).await? {
+            refuse(&Text::TooMuch(Deed::Conversation, reached))
+        } else {
+            return Ok(false);
+        };
+        work.inbox.push(refusal);
+        Ok(true)
+    }
+
+    /// The direct room that the two have, if this would be a second one.
+    async fn known_conversation(
+        &self,
+        tx: &mut Tx,
+        event: &Event<'_>,
+        ghost: &UserId,
+        direct: bool,
+    ) -> Result<Option<OwnedRoomId>, Error> {
+        if !direct {
+            return Ok(None);
+        }
+        let known = tx.direct_room(&event.sender, ghost).await?;
+        Ok(known.filter(|known| known.is_in_use() && known.room != event.room).map(|known| known.room))
     }
 
     /// Somebody is not in the room any more; nothing is kept for a ghost that will not come.

@@ -1,7 +1,12 @@
 //! The sentences of the bridge.
 
-use super::Untold;
+use super::{
+    Untold,
+    limit::{Deed, Reached},
+};
 use crate::failure::Reason;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 pub use crate::language::Language;
 
@@ -80,6 +85,15 @@ pub enum Text<'a> {
     VoiceMessage,
     NotAllowedToWrite,
     NotAllowedToInvite,
+    NotAllowedToBegin,
+    NotAllowedToUse,
+    /// There is a direct room of the two already.
+    ConversationElsewhere {
+        link: &'a str,
+    },
+    /// The same, said in that room.
+    ConversationHere,
+    TooMuch(Deed, Reached),
     NotAnAddress,
     EncryptedRoom,
     /// What a direct room is about.
@@ -87,6 +101,31 @@ pub enum Text<'a> {
         person: &'a str,
     },
     PollAsText,
+    /// Of the bot.
+    BotOnlyAlone,
+    BotEncrypted,
+}
+
+/// A text in every language: which one is used is decided when it is said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Sentence {
+    Each(BTreeMap<Language, String>),
+    /// From a row of an older Fehmarn.
+    One(String),
+}
+
+impl Sentence {
+    pub fn new(text: &Text<'_>) -> Self {
+        Self::Each(Language::ALL.into_iter().map(|language| (language, language.say(text))).collect())
+    }
+
+    pub fn in_language(&self, language: Language) -> &str {
+        match self {
+            Self::Each(texts) => texts.get(&language).or_else(|| texts.values().next()).map_or("", String::as_str),
+            Self::One(text) => text,
+        }
+    }
 }
 
 impl Language {
@@ -135,6 +174,20 @@ impl Language {
             Text::VoiceMessage => self.look_up("voice-message", &[]),
             Text::NotAllowedToWrite => self.look_up("not-allowed-to-write", &[]),
             Text::NotAllowedToInvite => self.look_up("not-allowed-to-invite", &[]),
+            Text::NotAllowedToBegin => self.look_up("not-allowed-to-begin", &[]),
+            Text::NotAllowedToUse => self.look_up("not-allowed-to-use", &[]),
+            Text::ConversationElsewhere { link } => self.look_up("conversation-elsewhere", &[("link", link)]),
+            Text::ConversationHere => self.look_up("conversation-here", &[]),
+            Text::TooMuch(Deed::Message, Reached::Minute) => self.look_up("too-many-messages-minute", &[]),
+            Text::TooMuch(Deed::Message, Reached::Day(count)) => {
+                self.look_up("too-many-messages-day", &[("count", &count.to_string())])
+            }
+            Text::TooMuch(Deed::Conversation, Reached::Minute) => self.look_up("too-many-conversations-minute", &[]),
+            Text::TooMuch(Deed::Conversation, Reached::Day(count)) => {
+                self.look_up("too-many-conversations-day", &[("count", &count.to_string())])
+            }
+            Text::BotOnlyAlone => self.look_up("bot-only-alone", &[]),
+            Text::BotEncrypted => self.look_up("bot-encrypted", &[]),
             Text::NotAnAddress => self.look_up("not-an-address", &[]),
             Text::EncryptedRoom => self.look_up("encrypted-room", &[]),
             Text::Topic { person } => self.look_up("topic", &[("person", person)]),
@@ -164,6 +217,49 @@ mod tests {
     #[test]
     fn both_languages_have_the_same_sentences_with_the_same_values() {
         assert_eq!(keys(include_str!("../../locales/de.ftl")), keys(include_str!("../../locales/en.ftl")));
+    }
+
+    /// The code, without comments and unit tests.
+    fn sources(folder: &std::path::Path, into: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                sources(&entry, into);
+            } else if entry.extension().is_some_and(|end| end == "rs") {
+                let text = std::fs::read_to_string(entry).unwrap();
+                into.push_str(text.split("#[cfg(test)]").next().unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn every_sentence_that_the_code_asks_for_is_there_and_no_other() {
+        let mut code = String::new();
+        sources(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut code);
+        let known: BTreeSet<&str> =
+            keys(include_str!("../../locales/de.ftl")).into_iter().map(|(key, _)| key).collect();
+        let asked: Vec<&str> = code.split("look_up(\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        assert!(asked.len() > 50, "the code is not where this test looks for it");
+        let missing: Vec<&&str> = asked.iter().filter(|key| !known.contains(**key)).collect();
+        assert!(missing.is_empty(), "not in locales/: {missing:?}");
+        // Some keys are put together: `format!("reason-{}", ...)`.
+        let is_named = |key: &str| {
+            let prefixes = key.match_indices('-').map(|(at, _)| format!("\"{}-{{", &key[..at]));
+            let counted = key.strip_suffix("-one").or(key.strip_suffix("-many")).unwrap_or(key);
+            code.contains(&format!("\"{counted}\"")) || prefixes.into_iter().any(|prefix| code.contains(&prefix))
+        };
+        let unused: Vec<&&str> = known.iter().filter(|key| !is_named(key)).collect();
+        assert!(unused.is_empty(), "only in locales/: {unused:?}");
+    }
+
+    #[test]
+    fn a_sentence_is_kept_in_every_language_and_an_old_one_as_it_was() {
+        let sentence = Sentence::new(&Text::NotAnAddress);
+        let kept: Sentence = serde_json::from_str(&serde_json::to_string(&sentence).unwrap()).unwrap();
+        assert_eq!(kept, sentence);
+        assert!(kept.in_language(Language::En).starts_with("This"), "{kept:?}");
+        assert!(kept.in_language(Language::De).starts_with("Das"), "{kept:?}");
+        let old: Sentence = serde_json::from_str("\"Guten Tag\"").unwrap();
+        assert_eq!(old.in_language(Language::En), "Guten Tag");
     }
 
     #[test]

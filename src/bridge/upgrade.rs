@@ -23,7 +23,8 @@ impl Bridge {
         work: &mut Work,
     ) -> Result<(), Error> {
         // Who may not invite people from outside may not send them elsewhere either.
-        if *successor == event.room || !self.permissions.may_write(&event.sender, &self.ghosts.server) {
+        if *successor == event.room || !self.permissions.may_answer_in(&event.room, &event.sender, &self.ghosts.server)
+        {
             return Ok(());
         }
         tx.succeed(&event.room, successor).await?;

@@ -6,6 +6,7 @@ use super::{
     delivery::writer_name,
     draft::{Drafts, lane},
     event::{Change, Event, Kind},
+    limit::{Deed, Reached, Tally},
     original::Wanted,
     reaction::Reactions,
     router::encrypted_once,
@@ -17,9 +18,9 @@ use crate::{
         status::{Cause, SendState, SendStatus},
         written::{EncryptedFile, Setting, Written, written},
     },
-    store::{Error, Membership, NewRow, Portal, Queue, Scope, Tx},
+    store::{Error, Membership, NewRow, Portal, Queue, Scope, Tx, now},
 };
-use ruma::{OwnedRoomId, RoomId, UserId};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 use std::collections::{BTreeSet, HashMap};
 
 /// What one transaction amounts to.
@@ -28,12 +29,16 @@ pub(super) struct Work {
     pub drafts: Drafts,
     pub inbox: Vec<NewRow>,
     pub reactions: Reactions,
+    pub tally: Tally,
+    /// Rooms of these events in which the bot talks with somebody, and with whom.
+    pub management: HashMap<OwnedRoomId, OwnedUserId>,
 }
 
 impl Work {
     pub(super) async fn write(self, tx: &mut Tx) -> Result<(), Error> {
         self.drafts.write(tx).await?;
         self.reactions.write(tx).await?;
+        self.tally.write(tx).await?;
         tx.enqueue(Queue::Inbox, self.inbox);
         Ok(())
     }
@@ -76,6 +81,7 @@ impl Bridge {
         let is_held = self.connectors.values().any(|port| !port.capabilities().hold.is_zero());
         let mut scopes: [BTreeSet<&RoomId>; 2] = Default::default();
         let mut rooms: BTreeSet<&RoomId> = BTreeSet::new();
+        let mut writers: BTreeSet<&UserId> = BTreeSet::new();
         for event in events.iter().filter(|event| portals.contains_key(&event.room)) {
             match scope_of(&event.kind, is_held) {
                 Some(Scope::All) => scopes[1].insert(&event.room),
@@ -84,8 +90,10 @@ impl Bridge {
             };
             if event.kind.is_said() {
                 rooms.insert(&event.room);
+                writers.insert(&event.sender);
             }
         }
+        work.tally = self.tally(tx, writers).await?;
         let [held, all] = scopes;
         for (scope, rooms) in [(Scope::All, &all), (Scope::Held, &(&held - &all))] {
             self.take_in(tx, &mut work, scope, rooms, portals).await?;
@@ -139,7 +147,7 @@ impl Bridge {
         scene: &Scene<'_>,
         work: &mut Work,
     ) -> Result<(), Error> {
-        let may_write = self.permissions.may_write(&event.sender, &self.ghosts.server);
+        let may_write = self.permissions.may_answer_in(&event.room, &event.sender, &self.ghosts.server);
         if let Some(target) = asked_at(&event.kind).filter(|_| may_write)
             && self.try_again(tx, event, scene, target, work).await?
         {
@@ -189,6 +197,19 @@ impl Bridge {
         Shown { room: event.room.clone(), ghost: speaker.to_owned(), status }
     }
 
+    /// A message that goes nowhere. Whoever writes on is not told at each of them.
+    async fn too_much(
+        &self,
+        tx: &mut Tx,
+        event: &Event<'_>,
+        scene: &Scene<'_>,
+        reached: Reached,
+        work: &mut Work,
+    ) -> Result<(), Error> {
+        let once = format!("too much {} {} {}", event.room, event.sender, reached.since(now()));
+        self.tell_once(tx, once, event, scene, &Text::TooMuch(Deed::Message, reached), work).await
+    }
+
     async fn said(
         &self,
         tx: &mut Tx,
@@ -199,16 +220,22 @@ impl Bridge {
     ) -> Result<(), Error> {
         match self.written(&said.content, writer_name(event, scene.portal), event.at) {
             Ok(None) => Ok(()),
-            Ok(Some(written)) => match &said.relation.replaces {
-                Some(target) => self.edit(tx, event, scene, target, &written, work).await,
-                None => {
-                    if matches!(said.content, Content::Poll(_)) {
-                        let once = format!("poll {}", event.room);
-                        self.tell_once(tx, once, event, scene, &Text::PollAsText, work).await?;
-                    }
-                    self.deliver(tx, event, scene, &written, &said.relation, work).await
+            Ok(Some(written)) => {
+                // Who joins later gets what was counted before.
+                if scene.only.is_none()
+                    && let Err(reached) = self.count_message(&mut work.tally, &event.sender)
+                {
+                    return self.too_much(tx, event, scene, reached, work).await;
                 }
-            },
+                if let Some(target) = &said.relation.replaces {
+                    return self.edit(tx, event, scene, target, &written, work).await;
+                }
+                if matches!(said.content, Content::Poll(_)) {
+                    let once = format!("poll {}", event.room);
+                    self.tell_once(tx, once, event, scene, &Text::PollAsText, work).await?;
+                }
+                self.deliver(tx, event, scene, &written, &said.relation, work).await
+            }
             Err(EncryptedFile(name)) => {
                 let once = format!("encrypted file {}", event.id);
                 self.tell_once(tx, once, event, scene, &Text::FileEncrypted { name: &name }, work).await

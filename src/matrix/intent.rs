@@ -6,7 +6,7 @@ use ruma::{
     api::client::{
         account::register::{self, LoginType},
         device::update_device,
-        membership::{invite_user, join_room_by_id, joined_members, joined_rooms, leave_room},
+        membership::{invite_user, join_room_by_id, joined_members, joined_rooms, kick_user, leave_room},
         message::send_message_event,
         profile::{get_profile, set_display_name},
         receipt::create_receipt,
@@ -21,7 +21,7 @@ use ruma::{
 };
 use serde::Deserialize;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every ghost has this one device: the homeserver remembers transaction ids by device, across its own restarts.
 fn device() -> &'static DeviceId {
@@ -135,6 +135,11 @@ impl Intent<'_> {
         }
     }
 
+    /// Takes an invitation of ours back.
+    pub async fn withdraw_invitation(&self, room: &RoomId, user: &UserId) -> Result<(), Error> {
+        self.send(kick_user::v3::Request::new(room.to_owned(), user.to_owned())).await.map(drop)
+    }
+
     /// Makes a room. Not repeatable: look with [`room_made_for`](Self::room_made_for) first, when an earlier attempt may
     /// have come this far.
     pub async fn create_room(&self, new: &NewRoom) -> Result<OwnedRoomId, Error> {
@@ -188,6 +193,11 @@ impl Intent<'_> {
     pub async fn mark_read(&self, room: &RoomId, event: &EventId) -> Result<(), Error> {
         let kind = create_receipt::v3::ReceiptType::Read;
         self.send(create_receipt::v3::Request::new(room.to_owned(), kind, event.to_owned())).await.map(drop)
+    }
+
+    /// Who has joined a room that the user is in.
+    pub async fn joined(&self, room: &RoomId) -> Result<BTreeSet<OwnedUserId>, Error> {
+        Ok(self.send(joined_members::v3::Request::new(room.to_owned())).await?.joined.into_keys().collect())
     }
 
     /// What routing needs to know of a room that the user is in.

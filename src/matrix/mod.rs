@@ -1,5 +1,6 @@
 //! The homeserver as Fehmarn uses it: requests, acting as a ghost or the bot, and Matrix's forms of a message.
 
+mod announcement;
 mod client;
 pub mod content;
 pub mod format;
@@ -12,6 +13,7 @@ pub mod registration;
 pub mod status;
 pub mod written;
 
+pub use announcement::announcement;
 pub use client::{Error, Homeserver};
 pub use history::{Backlog, Page};
 pub use intent::{Intent, NewRoom, Profile, RoomState};

@@ -5,11 +5,13 @@
 
 mod accept;
 mod cursors;
+mod direct;
 mod enqueue;
 mod finish;
 mod group;
 mod hold;
 mod large;
+mod management;
 mod messages;
 mod notices;
 mod offer;
@@ -21,12 +23,16 @@ mod queue;
 mod reactions;
 mod readers;
 mod rooms;
+mod spent;
 mod sql;
+mod standing;
 mod together;
 mod tx;
+mod users;
 mod watermarks;
 
 pub use cursors::Cursor;
+pub use direct::DirectRoom;
 pub use hold::{Progress, Scope, Waiting};
 pub use large::Concerned;
 pub use messages::{Message, MessageState, ThreadState};
@@ -39,6 +45,8 @@ pub use places::{Known, Named, Places};
 pub use queue::{Counts, Finished, Listed, NewRow, Outcome, Queue, Row};
 pub use reactions::Pending;
 pub use rooms::{Member, Membership, Portal};
+pub use spent::Spent;
+pub use standing::{Partner, Standing};
 pub use tx::Tx;
 pub use watermarks::{Unread, Watermark};
 

@@ -120,17 +120,6 @@ impl Tx {
         Ok(())
     }
 
-    /// Makes a portal the direct room of a pair.
-    pub async fn set_direct(&mut self, room: &RoomId, staff: &UserId, ghost: &UserId) -> Result<(), Error> {
-        sqlx::query("UPDATE portals SET direct_user = $1, direct_ghost = $2 WHERE room_id = $3")
-            .bind(staff.as_str())
-            .bind(ghost.as_str())
-            .bind(room.as_str())
-            .execute(&mut self.connection)
-            .await?;
-        Ok(())
-    }
-
     /// Takes what is known of a room over to the one that has taken its place: whose direct room it is, and how networks
     /// know its conversation. Matrix threads stay behind.
     pub async fn succeed(&mut self, room: &RoomId, successor: &RoomId) -> Result<(), Error> {

@@ -40,6 +40,8 @@ pub struct Setup {
     pub senders: Option<String>,
     /// Lines below `permissions:`.
     pub permissions: Vec<String>,
+    /// More lines outside of any section.
+    pub core: Vec<String>,
     /// A write beyond a limit of file size is an error, not a signal.
     pub survives_file_limit: bool,
     taken: Taken,
@@ -72,6 +74,7 @@ impl Setup {
             senders: None,
             permissions: vec!["'*': none".into(), format!("{:?}: write", servers().server_name)],
             email: Vec::new(),
+            core: Vec::new(),
             survives_file_limit: false,
             slot,
             taken,
@@ -150,6 +153,7 @@ impl Setup {
         if let Some(senders) = &self.senders {
             text += &format!("    senders: {senders}\n");
         }
+        text.extend(self.core.iter().map(|line| format!("{line}\n")));
         text
     }
 

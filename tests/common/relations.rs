@@ -1,6 +1,10 @@
 //! What a client does with messages that are there already.
 
-use super::{Staff, events::event_id, wait::unique};
+use super::{
+    Staff,
+    events::{body, event_id},
+    wait::unique,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -44,6 +48,12 @@ impl Staff {
 
     pub async fn kick(&self, room: &str, user: &str) {
         self.ask(Method::POST, &format!("/v3/rooms/{room}/kick"), json!({ "user_id": user })).await;
+    }
+
+    /// Waits for a message from this user that contains these words; all of it.
+    pub async fn wait_for_part(&self, room: &str, from: &str, words: &str) -> String {
+        let is_it = |event: &Value| event["sender"] == from && body(event).contains(words);
+        body(&self.wait_for(room, words, is_it).await).to_owned()
     }
 
     /// Waits for what Fehmarn says in a room.

@@ -78,6 +78,11 @@ impl Slot {
         format!("fehmarn{}", self.prefix).trim_end_matches('_').to_owned()
     }
 
+    /// The whole id of its bot.
+    pub fn bot_id(&self) -> String {
+        format!("@{}:{}", self.bot(), servers().server_name)
+    }
+
     /// What its registration says of this key.
     pub fn registered(&self, key: &str) -> String {
         let text = std::fs::read_to_string(&self.registration).unwrap();

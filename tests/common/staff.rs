@@ -217,7 +217,7 @@ impl Staff {
     }
 
     /// Asks whenever something has happened, until there is an answer.
-    async fn wait<T>(&self, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    pub async fn wait<T>(&self, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
         let began = Instant::now();
         loop {
             // What happens between asking and waiting must end the wait at once.

@@ -34,7 +34,7 @@ mod text;
 mod tls;
 
 use crate::{
-    connector::{Capabilities, Connector, Finding, Inbox, Kind},
+    connector::{Capabilities, Connector, Finding, Inbox, Kind, Spoken},
     failure::Failure,
     ids::RemoteUserId,
     language::Language,
@@ -106,6 +106,10 @@ impl Connector for Email {
 
     fn parse_address(&self, text: &str) -> Option<RemoteUserId> {
         address::person(text)
+    }
+
+    fn spoken(&self) -> Spoken {
+        Spoken { words: &["mail", "e-mail", "email"], example: "bob@example.org", first: true }
     }
 
     async fn run(&self, inbox: Inbox, stop: CancellationToken) -> Result<(), Failure> {

@@ -1,0 +1,180 @@
+//! How much one member of staff may send out, so that neither a mistake nor a stolen account becomes a flood.
+
+use super::{Bridge, Level};
+use crate::store::{Error, Spent, Tx, now};
+use ruma::{OwnedUserId, UserId};
+use serde::Deserialize;
+use std::collections::{BTreeSet, HashMap};
+
+const MINUTE_MS: i64 = 60_000;
+const DAY_MS: i64 = 86_400_000;
+
+/// The section `limits` of the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    pub messages: Limit,
+    pub conversations: Limit,
+}
+
+/// How often somebody may do something; what is not set is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limit {
+    minute: Option<u32>,
+    day: Option<u32>,
+}
+
+/// What is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// One message, to however many people.
+    Message,
+    /// One person outside who is written to anew.
+    Conversation,
+}
+
+impl Deed {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Conversation => "conversation",
+        }
+    }
+}
+
+/// A limit that is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// A minute later it goes on.
+    Minute,
+    /// On the next day (UTC) it goes on. How often it was allowed.
+    Day(u32),
+}
+
+impl Reached {
+    /// The minute or the day of which it is told, in milliseconds since 1970.
+    pub(super) fn since(self, now: i64) -> i64 {
+        let length = match self {
+            Self::Minute => MINUTE_MS,
+            Self::Day(_) => DAY_MS,
+        };
+        now - now.rem_euclid(length)
+    }
+}
+
+impl Limits {
+    fn of(&self, deed: Deed) -> Limit {
+        match deed {
+            Deed::Message => self.messages,
+            Deed::Conversation => self.conversations,
+        }
+    }
+}
+
+impl Limit {
+    fn is_set(self) -> bool {
+        self.minute.is_some() || self.day.is_some()
+    }
+
+    /// Counts one more, if that is allowed. `now`: milliseconds since 1970.
+    fn count(self, spent: &mut Spent, now: i64) -> Result<(), Reached> {
+        let (minute, day) = (now.div_euclid(MINUTE_MS), now.div_euclid(DAY_MS));
+        let in_minute = if spent.minute == minute { spent.in_minute } else { 0 };
+        let in_day = if spent.day == day { spent.in_day } else { 0 };
+        let is_reached = |limit: Option<u32>, count: i64| limit.filter(|limit| count >= i64::from(*limit));
+        if let Some(limit) = is_reached(self.day, in_day) {
+            return Err(Reached::Day(limit));
+        }
+        if is_reached(self.minute, in_minute).is_some() {
+            return Err(Reached::Minute);
+        }
+        *spent = Spent { minute, in_minute: in_minute + 1, day, in_day: in_day + 1 };
+        Ok(())
+    }
+}
+
+/// What the writers of one transaction have sent.
+#[derive(Default)]
+pub(super) struct Tally {
+    spent: HashMap<OwnedUserId, Spent>,
+    changed: BTreeSet<OwnedUserId>,
+}
+
+impl Tally {
+    pub(super) async fn write(self, tx: &mut Tx) -> Result<(), Error> {
+        let changed = self.changed.iter().filter_map(|user| Some((&**user, *self.spent.get(user)?)));
+        tx.set_spent(Deed::Message.name(), &changed.collect::<Vec<_>>()).await
+    }
+}
+
+impl Bridge {
+    fn limit(&self, deed: Deed, user: &UserId) -> Option<Limit> {
+        let limit = self.limits.of(deed);
+        (limit.is_set() && self.permissions.level(user) < Level::Admin).then_some(limit)
+    }
+
+    /// What these people have sent before.
+    pub(super) async fn tally(&self, tx: &mut Tx, writers: BTreeSet<&UserId>) -> Result<Tally, Error> {
+        let limited: Vec<&UserId> =
+            writers.into_iter().filter(|user| self.limit(Deed::Message, user).is_some()).collect();
+        Ok(Tally { spent: tx.spent(Deed::Message.name(), &limited).await?, changed: BTreeSet::new() })
+    }
+
+    /// Counts a message.
+    pub(super) fn count_message(&self, tally: &mut Tally, user: &UserId) -> Result<(), Reached> {
+        let Some(limit) = self.limit(Deed::Message, user) else { return Ok(()) };
+        limit.count(tally.spent.entry(user.to_owned()).or_default(), now())?;
+        tally.changed.insert(user.to_owned());
+        Ok(())
+    }
+
+    /// Counts a conversation that somebody begins; what they have reached, should it be one too many.
+    pub(super) async fn count_conversation(&self, tx: &mut Tx, user: &UserId) -> Result<Option<Reached>, Error> {
+        let deed = Deed::Conversation;
+        let Some(limit) = self.limit(deed, user) else { return Ok(None) };
+        let mut spent = tx.spent(deed.name(), &[user]).await?.remove(user).unwrap_or_default();
+        if let Err(reached) = limit.count(&mut spent, now()) {
+            return Ok(Some(reached));
+        }
+        tx.set_spent(deed.name(), &[(user, spent)]).await?;
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(minute: Option<u32>, day: Option<u32>) -> Limit {
+        Limit { minute, day }
+    }
+
+    #[test]
+    fn a_minute_and_a_day_are_counted_each_for_itself() {
+        let (limit, mut spent) = (limit(Some(2), Some(3)), Spent::default());
+        let start = 20_000 * DAY_MS;
+        assert_eq!(limit.count(&mut spent, start), Ok(()));
+        assert_eq!(limit.count(&mut spent, start + 59_999), Ok(()));
+        assert_eq!(limit.count(&mut spent, start + 59_999), Err(Reached::Minute));
+        assert_eq!(limit.count(&mut spent, start + MINUTE_MS), Ok(()), "what was refused does not count");
+        assert_eq!(limit.count(&mut spent, start + MINUTE_MS), Err(Reached::Day(3)));
+        assert_eq!(limit.count(&mut spent, start + DAY_MS - 1), Err(Reached::Day(3)));
+        assert_eq!(limit.count(&mut spent, start + DAY_MS), Ok(()));
+    }
+
+    #[test]
+    fn what_is_not_set_is_not_limited_and_nothing_is_allowed_with_zero() {
+        let mut spent = Spent::default();
+        assert!((0..1000).all(|_| limit(None, None).count(&mut spent, 5).is_ok()));
+        assert_eq!(limit(None, Some(0)).count(&mut Spent::default(), 5), Err(Reached::Day(0)));
+    }
+
+    #[test]
+    fn the_section_names_its_keys() {
+        let limits: Limits = serde_yaml::from_str("{ messages: { minute: 30, day: 1000 } }").unwrap();
+        assert_eq!(limits.messages, limit(Some(30), Some(1000)));
+        assert!(!limits.conversations.is_set());
+        assert!(serde_yaml::from_str::<Limits>("{ messages: { hour: 3 } }").is_err());
+    }
+}
