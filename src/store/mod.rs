@@ -9,6 +9,7 @@ mod enqueue;
 mod finish;
 mod group;
 mod hold;
+mod identity;
 mod messages;
 mod offer;
 mod parked;
