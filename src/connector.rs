@@ -79,8 +79,40 @@ pub struct Finding {
 pub struct Kind {
     /// The key below `connectors:` in the configuration, and the word in ghost ids.
     pub name: &'static str,
+    pub network: Network,
     /// Reads the connector's own section; `env` is where secrets may also come from.
     pub build: Build,
+}
+
+/// A network as its people speak of it: for clients that ask where somebody could be found.
+#[derive(Clone, Copy, Debug)]
+pub struct Network {
+    /// What it is called in a client's list: `E-Mail`.
+    pub title: &'static str,
+    /// What a person is known by.
+    pub person: Field,
+    /// What a remote room is known by; `None` where there are none.
+    pub room: Option<Field>,
+    /// `None` where Matrix knows no such third-party identifiers.
+    pub medium: Option<Medium>,
+}
+
+/// A thing that people type.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// In their own words, lower-case: `address`, `number`.
+    pub name: &'static str,
+    /// A regular expression for clients; what counts is [`Connector::parse_address`].
+    pub pattern: &'static str,
+    pub example: &'static str,
+}
+
+/// A kind of third-party identifier (Matrix specification, appendix "3PID Types").
+#[derive(Clone, Copy, Debug)]
+pub struct Medium {
+    pub name: &'static str,
+    /// What the network's own form has before Matrix's form: Matrix writes phone numbers without their `+`.
+    pub prefix: &'static str,
 }
 
 /// Builds a connector from its section of the configuration.

@@ -12,6 +12,7 @@ mod crossing;
 mod faults;
 mod golden;
 mod hold;
+mod identity;
 mod imap;
 mod kill;
 mod layers;

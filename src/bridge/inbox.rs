@@ -1,7 +1,7 @@
 //! What is done in Matrix: by the kind of the row.
 
 use super::{
-    Bridge, Notice,
+    Bridge, Claim, Notice,
     join::{Decline, Join},
     original::Wanted,
     worker::Done,
@@ -19,6 +19,7 @@ impl Bridge {
         match row.kind.as_str() {
             "arrival" => self.attempt_arrival(row).await,
             "join" => self.join(&payload::<Join>(row)?).await.map(|()| Done::default()),
+            "claim" => self.claim(row, &payload::<Claim>(row)?).await.map(|()| Done::default()),
             "decline" => self.decline(&payload::<Decline>(row)?).await.map(|()| Done::default()),
             "original" => self.show_original(row, &payload::<Wanted>(row)?).await.map(|()| Done::default()),
             "notice" => self.say(&row.source, &payload::<Notice>(row)?).await.map(|()| Done::default()),

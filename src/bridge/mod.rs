@@ -8,8 +8,10 @@ mod edit;
 mod event;
 mod ghost;
 mod hold;
+mod identity;
 mod inbox;
 mod join;
+mod lookup;
 mod new_room;
 mod notice;
 mod original;
@@ -29,6 +31,8 @@ mod worker;
 
 pub use event::Untold;
 pub use ghost::{GhostIds, KnownGhosts};
+pub use identity::Claim;
+pub use lookup::Person;
 pub use notice::Notice;
 pub use permission::{Level, Permissions};
 pub use reconcile::Reconcile;
@@ -36,8 +40,8 @@ pub use texts::{Language, Text};
 pub use users::Users;
 
 use crate::{
-    connector::Connector,
-    matrix::Homeserver,
+    connector::{Connector, Network},
+    matrix::{Federation, Homeserver},
     store::{Queue, Store},
 };
 use ruma::{OwnedUserId, UserId};
@@ -49,7 +53,10 @@ use tokio_util::sync::CancellationToken;
 pub struct Bridge {
     pub store: Store,
     pub homeserver: Homeserver,
+    pub federation: Federation,
     pub connectors: BTreeMap<&'static str, Arc<dyn Connector>>,
+    /// Those of the connectors.
+    pub networks: BTreeMap<&'static str, Network>,
     pub ghosts: GhostIds,
     pub bot: OwnedUserId,
     pub permissions: Permissions,

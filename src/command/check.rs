@@ -56,7 +56,27 @@ async fn matrix(findings: &mut Vec<Finding>, fehmarn: Fehmarn) {
         format!("{error}; name {file} under app_service_config_files in homeserver.yaml and restart the homeserver")
     });
     note(findings, "registration known to the homeserver", registered, |()| format!("acts as {}", fehmarn.bridge.bot));
+    clients(findings, &fehmarn).await;
     ping(findings, fehmarn).await;
+}
+
+/// What the identity service needs, where there is one.
+async fn clients(findings: &mut Vec<Finding>, fehmarn: &Fehmarn) {
+    let Some(settings) = &fehmarn.config.identity else { return };
+    let probed = fehmarn.bridge.federation.probe().await.map_err(|error| {
+        format!(
+            "{error}; is identity.federation_url right? In Synapse, its listener needs the resources openid and federation"
+        )
+    });
+    note(findings, "federation API of the homeserver", probed, |()| "knows OpenID tokens and invitations".into());
+    let listening = TcpListener::bind(settings.listen).await.map(drop);
+    let listening = match listening {
+        // Whether it is Fehmarn that has it is found out with its other address.
+        Err(_) if is_fehmarn(fehmarn.config.appservice.listen).await => Ok("Fehmarn is running there"),
+        Err(error) => Err(format!("{error}; another program has it: change identity.listen")),
+        Ok(()) => Ok("free"),
+    };
+    note(findings, &format!("listen address {} for clients", settings.listen), listening, |found| (*found).to_owned());
 }
 
 /// Listens for a moment as `run` does, so that the homeserver's ping finds us; or finds the Fehmarn that runs already.

@@ -38,6 +38,8 @@ pub struct Setup {
     pub senders: Option<String>,
     /// Lines below `permissions:`.
     pub permissions: Vec<String>,
+    /// What stands behind `identity:`.
+    pub identity: Option<String>,
     /// A write beyond a limit of file size is an error, not a signal.
     pub survives_file_limit: bool,
     taken: Taken,
@@ -69,6 +71,7 @@ impl Setup {
             senders: None,
             permissions: vec!["'*': none".into(), format!("{:?}: write", servers().server_name)],
             email: Vec::new(),
+            identity: None,
             survives_file_limit: false,
             slot,
             taken,
@@ -142,6 +145,9 @@ impl Setup {
                 "    imap: {{ host: 127.0.0.1, port: {}, tls: none, username: {imap_login:?}, password: {:?} }}\n",
                 servers.mail_ports.imap, servers.password,
             );
+        }
+        if let Some(identity) = &self.identity {
+            text = format!("identity: {identity}\n{text}");
         }
         if let Some(senders) = &self.senders {
             text += &format!("    senders: {senders}\n");
