@@ -115,6 +115,19 @@ pub struct Medium {
     pub prefix: &'static str,
 }
 
+impl Medium {
+    /// From Matrix's form to the network's own. What people have typed may have it already.
+    pub fn read(&self, text: &str) -> String {
+        format!("{}{}", self.prefix, text.strip_prefix(self.prefix).unwrap_or(text))
+    }
+
+    /// From the network's own form to Matrix's.
+    pub fn write<'a>(&self, address: &'a RemoteUserId) -> &'a str {
+        let address = address.as_str();
+        address.strip_prefix(self.prefix).unwrap_or(address)
+    }
+}
+
 /// Builds a connector from its section of the configuration.
 pub type Build = fn(&Document, yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error>;
 
@@ -152,5 +165,22 @@ impl Inbox {
     /// The cursor of this name, as the last `accept` left it.
     pub async fn cursor(&self, name: &str) -> Result<Option<String>, Failure> {
         self.store.cursor(self.connector, name).await.map_err(Failure::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matrix_has_phone_numbers_without_their_plus() {
+        let phone = Medium { name: "msisdn", prefix: "+" };
+        for typed in ["4943198812", "+4943198812"] {
+            assert_eq!(phone.read(typed), "+4943198812");
+        }
+        assert_eq!(phone.write(&RemoteUserId::new("+4943198812")), "4943198812");
+        let mail = Medium { name: "email", prefix: "" };
+        assert_eq!(mail.read("bob@example.org"), "bob@example.org");
+        assert_eq!(mail.write(&RemoteUserId::new("bob@example.org")), "bob@example.org");
     }
 }

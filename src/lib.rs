@@ -188,7 +188,16 @@ async fn serve_clients(
 
 /// Those from before there was an identity service may be many; later ones are taken care of when somebody asks.
 async fn hash_all_ghosts(bridge: Arc<Bridge>, stop: CancellationToken) -> Result<(), Error> {
-    while !stop.is_cancelled() && bridge.hash_new_ghosts().await? {}
+    while !stop.is_cancelled() {
+        match bridge.hash_new_ghosts().await {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                tracing::warn!(%error, "cannot hash addresses now; later, when somebody looks for one");
+                break;
+            }
+        }
+    }
     Ok(())
 }
 

@@ -1,11 +1,7 @@
 //! Whom an address means, in whatever way somebody asks.
 
 use super::Bridge;
-use crate::{
-    connector::{Connector, Network},
-    failure::Failure,
-    ids::RemoteUserId,
-};
+use crate::{connector::Connector, failure::Failure, ids::RemoteUserId};
 use ruma::{OwnedUserId, UserId};
 
 /// A person outside whom a text means, whether or not anybody has written to them yet.
@@ -31,19 +27,16 @@ impl Bridge {
 
     /// The person with this third-party identifier, in Matrix's form.
     pub fn person_by_identifier(&self, medium: &str, text: &str) -> Option<Person> {
-        let prefix = |network: &Network| network.medium.filter(|known| known.name == medium).map(|known| known.prefix);
-        let mut networks = self.networks.iter().filter_map(|(connector, network)| Some((connector, prefix(network)?)));
-        networks.find_map(|(connector, prefix)| {
-            let bare = text.strip_prefix(prefix).unwrap_or(text);
-            self.person(connector, &format!("{prefix}{bare}"))
+        let mut media = self.networks.iter().filter_map(|(connector, network)| Some((connector, network.medium?)));
+        media.find_map(|(connector, known)| {
+            (known.name == medium).then(|| self.person(connector, &known.read(text))).flatten()
         })
     }
 
     /// Kind and text of a person's third-party identifier, in Matrix's form.
     pub(super) fn identifier(&self, connector: &str, address: &RemoteUserId) -> Option<(&'static str, String)> {
         let medium = self.networks.get(connector)?.medium.filter(|_| !address.is_unverified())?;
-        let text = address.as_str();
-        Some((medium.name, text.strip_prefix(medium.prefix).unwrap_or(text).to_owned()))
+        Some((medium.name, medium.write(address).to_owned()))
     }
 
     /// Whom a ghost stands for.

@@ -71,8 +71,7 @@ async fn clients(findings: &mut Vec<Finding>, fehmarn: &Fehmarn) {
     note(findings, "federation API of the homeserver", probed, |()| "knows OpenID tokens and invitations".into());
     let listening = TcpListener::bind(settings.listen).await.map(drop);
     let listening = match listening {
-        // Whether it is Fehmarn that has it is found out with its other address.
-        Err(_) if is_fehmarn(fehmarn.config.appservice.listen).await => Ok("Fehmarn is running there"),
+        Err(_) if is_fehmarn(settings.listen, "/_matrix/identity/v2").await => Ok("Fehmarn is running there"),
         Err(error) => Err(format!("{error}; another program has it: change identity.listen")),
         Ok(()) => Ok("free"),
     };
@@ -93,7 +92,7 @@ async fn ping(findings: &mut Vec<Finding>, fehmarn: Fehmarn) {
             tokio::spawn(http::serve(listener, site.clone(), stop.clone()));
             findings.push(Finding { what, result: Ok("free".into()) });
         }
-        Err(_) if is_fehmarn(listen).await => {
+        Err(_) if is_fehmarn(listen, "/health").await => {
             findings.push(Finding { what, result: Ok("Fehmarn is running there".into()) });
         }
         Err(error) => {
@@ -114,11 +113,11 @@ async fn ping(findings: &mut Vec<Finding>, fehmarn: Fehmarn) {
     stop.cancel();
 }
 
-async fn is_fehmarn(listen: std::net::SocketAddr) -> bool {
+async fn is_fehmarn(listen: std::net::SocketAddr, path: &str) -> bool {
     let Ok(client) = reqwest::Client::builder().timeout(Duration::from_secs(3)).no_proxy().build() else {
         return false;
     };
-    let answer = client.get(format!("http://{listen}/health")).send().await;
+    let answer = client.get(format!("http://{listen}{path}")).send().await;
     matches!(answer, Ok(answer) if answer.status().is_success())
 }
 

@@ -209,16 +209,16 @@ impl Homeserver {
         request.try_into_http_request(&self.0.base, token, versions).map_err(|e| Error::Unreadable(chain(&e)))
     }
 
-    pub(super) async fn execute(
-        &self,
-        request: http::Request<BytesMut>,
-        limit: u64,
-    ) -> Result<http::Response<Bytes>, Error> {
+    async fn execute(&self, request: http::Request<BytesMut>, limit: u64) -> Result<http::Response<Bytes>, Error> {
         let _slot = self.0.slots.acquire().await.map_err(|_| Error::Unreachable("stopping".into()))?;
         self.execute_now(request, limit).await
     }
 
-    async fn execute_now(&self, request: http::Request<BytesMut>, limit: u64) -> Result<http::Response<Bytes>, Error> {
+    pub(super) async fn execute_now(
+        &self,
+        request: http::Request<BytesMut>,
+        limit: u64,
+    ) -> Result<http::Response<Bytes>, Error> {
         let response = self.pass_on(request.map(BytesMut::freeze), limit).await?;
         if response.status().is_success() { Ok(response) } else { Err(refused(&response)) }
     }

@@ -7,15 +7,19 @@ use http::{Method, header::CONTENT_TYPE};
 use ruma::OwnedUserId;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 /// More is none of the answers.
 const ANSWER_LIMIT: u64 = 64 << 10;
 
+/// Strangers can make us ask: they take no slot from messages that cross, and do not flood the homeserver.
+const REQUESTS_AT_ONCE: usize = 4;
+
 /// The federation API of our own homeserver.
-#[derive(Clone)]
 pub struct Federation {
     homeserver: Homeserver,
     base: String,
+    slots: Semaphore,
 }
 
 #[derive(Deserialize)]
@@ -26,7 +30,8 @@ struct UserInfo {
 impl Federation {
     /// `base`: its URL, without `/_matrix`.
     pub fn new(homeserver: Homeserver, base: &str) -> Self {
-        Self { homeserver, base: base.trim_end_matches('/').to_owned() }
+        let slots = Semaphore::new(REQUESTS_AT_ONCE);
+        Self { homeserver, base: base.trim_end_matches('/').to_owned(), slots }
     }
 
     /// Who holds this OpenID token.
@@ -62,6 +67,7 @@ impl Federation {
             .header(CONTENT_TYPE, "application/json")
             .body(BytesMut::from(body.as_bytes()))
             .map_err(|e| Error::Unreadable(e.to_string()))?;
-        Ok(self.homeserver.execute(request, ANSWER_LIMIT).await?.into_body())
+        let _slot = self.slots.acquire().await.map_err(|_| Error::Unreachable("stopping".into()))?;
+        Ok(self.homeserver.execute_now(request, ANSWER_LIMIT).await?.into_body())
     }
 }

@@ -44,7 +44,9 @@ pub(super) async fn look_up(
     body: Bytes,
 ) -> Result<Response, Refusal> {
     let user = clients.user(&headers, query.as_deref()).await?;
-    let LookUp { addresses, algorithm, pepper } = read(&body)?;
+    let LookUp { mut addresses, algorithm, pepper } = read(&body)?;
+    // PostgreSQL takes no NUL in a text.
+    addresses.retain(|address| !address.contains('\0'));
     let wrong = |code, message| Refusal::new(StatusCode::BAD_REQUEST, code, message);
     if addresses.len() > AT_ONCE {
         return Err(wrong("M_TOO_LARGE", "at most 1000 addresses at once"));

@@ -147,7 +147,8 @@ pub(super) fn routes(clients: Arc<Clients>) -> Router {
         .method_not_allowed_fallback(answer::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME))
-        // Clients in a browser come from another origin ("Web Browser Clients").
+        // Clients in a browser come from another origin ("Web Browser Clients"). All headers by name: to a browser, `*`
+        // means all but Authorization.
         .layer(CorsLayer::very_permissive().allow_credentials(false))
         .with_state(clients)
 }
