@@ -3,6 +3,7 @@
 use crate::{
     bridge::{Language, Limits, Permissions},
     connector::{Connector, Kind},
+    http::Settings,
     yaml::{Document, Env, Error, Secret},
 };
 use ruma::{OwnedServerName, OwnedUserId, UserId};
@@ -29,6 +30,8 @@ pub struct Config {
     pub limits: Limits,
     pub give_up: Duration,
     pub status_events: bool,
+    /// What clients may ask of us; `None`: nothing.
+    pub identity: Option<Settings>,
     pub connectors: BTreeMap<&'static str, Arc<dyn Connector>>,
 }
 
@@ -73,6 +76,7 @@ struct File {
     give_up: String,
     #[serde(default = "yes")]
     status_events: bool,
+    identity: Option<Settings>,
     connectors: BTreeMap<String, IgnoredAny>,
 }
 
@@ -118,11 +122,22 @@ impl Config {
         for (key, url) in [("homeserver.url", &file.homeserver.url), ("appservice.url", &file.appservice.url)] {
             http_url(url).map_err(|problem| document.error(key, problem))?;
         }
+        if let Some(identity) = &file.identity {
+            // The homeserver asks identity servers in no other way.
+            if !identity.url.starts_with("https://") {
+                return Err(document.error("identity.url", format!("{:?} must begin with https://", identity.url)));
+            }
+            let federation = identity.federation_url.as_deref().map(|url| ("identity.federation_url", url));
+            for (key, url) in [("identity.url", identity.url.as_str())].into_iter().chain(federation) {
+                http_url(url).map_err(|problem| document.error(key, problem))?;
+            }
+        }
         Ok(Self {
             registration: document.resolve(&file.appservice.registration),
             database: database(&document, env, &file.database),
             give_up: duration(&file.give_up).map_err(|problem| document.error("give_up", problem))?,
             connectors: connectors(&document, kinds, env, file.connectors.keys())?,
+            identity: file.identity,
             homeserver: file.homeserver,
             appservice: file.appservice,
             bot,
@@ -239,11 +254,26 @@ mod tests {
     }
 
     #[test]
+    fn the_identity_service_of_the_example_can_be_used_once_it_is_no_comment() {
+        assert!(open(EXAMPLE).unwrap().identity.is_none());
+        let (start, rest) = EXAMPLE.split_once("# identity:").unwrap();
+        let (identity, rest) = rest.split_once("\n\n").unwrap();
+        let identity = identity.replace("\n# ", "\n");
+        let config = open(&format!("{start}identity:{identity}\n\n{rest}")).unwrap();
+        assert_eq!(config.identity.unwrap().url, "https://id.example.org");
+    }
+
+    #[test]
     fn mistakes_are_named_with_line_key_and_what_is_known() {
         for (old, new, expected) in [
             ("server_name:", "servername:", "unknown field `servername`, known are `url` or `server_name`"),
             ("database:", "databse:", "unknown field `databse`, known are `homeserver`, `appservice`, `database`"),
             ("  email:", "  fax:", "there is no connector `fax`, known are [\"email\"]"),
+            (
+                "#   url: \"https://id.",
+                "identity:\n  listen: \"127.0.0.1:1\"\n  url: \"http://id.",
+                "identity.url: \"http://id.example.org\" must begin with https://",
+            ),
             ("language: de", "language: fr", "unknown variant `fr`, known are `de` or `en`"),
             ("\"example.org\": write", "\"example.org\": wirte", "unknown variant `wirte`"),
             ("\"example.org\": write", "\"anna muster\": write", "\"anna muster\" is neither @user:server nor"),

@@ -95,8 +95,53 @@ pub struct Finding {
 pub struct Kind {
     /// The key below `connectors:` in the configuration, and the word in ghost ids.
     pub name: &'static str,
+    pub network: Network,
     /// Reads the connector's own section; `env` is where secrets may also come from.
     pub build: Build,
+}
+
+/// A network as its people speak of it: for clients that ask where somebody could be found.
+#[derive(Clone, Copy, Debug)]
+pub struct Network {
+    /// What it is called in a client's list: `E-Mail`.
+    pub title: &'static str,
+    /// What a person is known by.
+    pub person: Field,
+    /// What a remote room is known by; `None` where there are none.
+    pub room: Option<Field>,
+    /// `None` where Matrix knows no such third-party identifiers.
+    pub medium: Option<Medium>,
+}
+
+/// A thing that people type.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// In their own words, lower-case: `address`, `number`.
+    pub name: &'static str,
+    /// A regular expression for clients; what counts is [`Connector::parse_address`].
+    pub pattern: &'static str,
+    pub example: &'static str,
+}
+
+/// A kind of third-party identifier (Matrix specification, appendix "3PID Types").
+#[derive(Clone, Copy, Debug)]
+pub struct Medium {
+    pub name: &'static str,
+    /// What the network's own form has before Matrix's form: Matrix writes phone numbers without their `+`.
+    pub prefix: &'static str,
+}
+
+impl Medium {
+    /// From Matrix's form to the network's own. What people have typed may have it already.
+    pub fn read(&self, text: &str) -> String {
+        format!("{}{}", self.prefix, text.strip_prefix(self.prefix).unwrap_or(text))
+    }
+
+    /// From the network's own form to Matrix's.
+    pub fn write<'a>(&self, address: &'a RemoteUserId) -> &'a str {
+        let address = address.as_str();
+        address.strip_prefix(self.prefix).unwrap_or(address)
+    }
 }
 
 /// Builds a connector from its section of the configuration.
@@ -136,5 +181,22 @@ impl Inbox {
     /// The cursor of this name, as the last `accept` left it.
     pub async fn cursor(&self, name: &str) -> Result<Option<String>, Failure> {
         self.store.cursor(self.connector, name).await.map_err(Failure::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matrix_has_phone_numbers_without_their_plus() {
+        let phone = Medium { name: "msisdn", prefix: "+" };
+        for typed in ["4943198812", "+4943198812"] {
+            assert_eq!(phone.read(typed), "+4943198812");
+        }
+        assert_eq!(phone.write(&RemoteUserId::new("+4943198812")), "4943198812");
+        let mail = Medium { name: "email", prefix: "" };
+        assert_eq!(mail.read("bob@example.org"), "bob@example.org");
+        assert_eq!(mail.write(&RemoteUserId::new("bob@example.org")), "bob@example.org");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`http`] | what the homeserver pushes and asks |
+//! | [`http`] | what the homeserver pushes and asks; what clients ask |
 //! | [`bridge`] | routing, the two queues' workers, portals, ghosts, notices, reading back |
 //! | [`matrix`] | requests to the homeserver, Matrix's forms of a message |
 //! | [`store`] | the only SQL |
@@ -39,10 +39,10 @@ pub mod yaml;
 
 use bridge::{Bridge, GhostIds, Memory, Reconcile, Statuses};
 use config::Config;
-use connector::Inbox;
-use http::{Readiness, Site};
-use matrix::{Homeserver, Registration};
-use std::{path::Path, sync::Arc, time::Duration};
+use connector::{Inbox, Network};
+use http::{Clients, Readiness, Settings, Site};
+use matrix::{Federation, Homeserver, Registration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use store::{Queue, Store};
 use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -66,6 +66,8 @@ pub enum Error {
     Matrix(#[from] matrix::Error),
     #[error("cannot listen on {0}: {1}; is Fehmarn running already? Else change appservice.listen and appservice.url")]
     Listen(std::net::SocketAddr, std::io::Error),
+    #[error("cannot listen on {0} for clients: {1}; change identity.listen and the reverse proxy")]
+    ListenForClients(std::net::SocketAddr, std::io::Error),
     #[error("{0} stopped: {1}")]
     Stopped(String, String),
 }
@@ -88,10 +90,14 @@ impl Fehmarn {
 
     /// Puts the parts together.
     pub fn assemble(config: Config, registration: Registration, store: Store) -> Result<Self, Error> {
+        let homeserver = Homeserver::new(&config.homeserver.url, registration.as_token.clone())?;
+        let federation = config.identity.as_ref().and_then(|identity| identity.federation_url.as_deref());
         let bridge = Bridge {
             store,
-            homeserver: Homeserver::new(&config.homeserver.url, registration.as_token.clone())?,
+            federation: Federation::new(homeserver.clone(), federation.unwrap_or(&config.homeserver.url)),
+            homeserver,
             connectors: config.connectors.clone(),
+            networks: networks(&config),
             ghosts: GhostIds {
                 prefix: config.appservice.prefix.clone(),
                 server: config.homeserver.server_name.clone(),
@@ -131,6 +137,9 @@ impl Fehmarn {
         tasks.spawn(async move { http.await.map_err(|error| Error::Listen(listen, error)) });
         tasks.spawn(greet_and_work(self.bridge.clone(), id, stop.clone()));
         tasks.spawn(keep_house(self.bridge.store.clone(), stop.clone()));
+        if let Some(settings) = self.config.identity.clone() {
+            serve_clients(&mut tasks, self.bridge.clone(), settings, stop.clone()).await?;
+        }
         for (name, connector) in &self.config.connectors {
             let inbox = Inbox::new(name, self.bridge.store.clone(), self.bridge.clone());
             let (name, connector, stop) = (*name, connector.clone(), stop.clone());
@@ -141,6 +150,11 @@ impl Fehmarn {
         tracing::info!(%listen, "listening for the homeserver");
         wait_for_all(tasks, stop).await
     }
+}
+
+fn networks(config: &Config) -> BTreeMap<&'static str, Network> {
+    let configured = connectors::KINDS.iter().filter(|kind| config.connectors.contains_key(kind.name));
+    configured.map(|kind| (kind.name, kind.network)).collect()
 }
 
 /// Waits until every task has ended; the first that fails stops the others.
@@ -156,6 +170,49 @@ async fn wait_for_all(mut tasks: JoinSet<Result<(), Error>>, stop: CancellationT
         }
     }
     result
+}
+
+/// Serves those who come through the reverse proxy.
+async fn serve_clients(
+    tasks: &mut JoinSet<Result<(), Error>>,
+    bridge: Arc<Bridge>,
+    settings: Settings,
+    stop: CancellationToken,
+) -> Result<(), Error> {
+    let listen = settings.listen;
+    let failed = move |error| Error::ListenForClients(listen, error);
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let store = bridge.store.clone();
+    tasks.spawn(hash_all_ghosts(bridge.clone(), stop.clone()));
+    tasks.spawn(forget_old_tokens(store, stop.clone()));
+    let clients = http::serve_clients(listener, Arc::new(Clients::new(bridge, settings)), stop);
+    tasks.spawn(async move { clients.await.map_err(failed) });
+    tracing::info!(%listen, "listening for clients");
+    Ok(())
+}
+
+/// Those from before there was an identity service may be many; later ones are taken care of when somebody asks.
+async fn hash_all_ghosts(bridge: Arc<Bridge>, stop: CancellationToken) -> Result<(), Error> {
+    while !stop.is_cancelled() {
+        match bridge.hash_new_ghosts().await {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                tracing::warn!(%error, "cannot hash addresses now; later, when somebody looks for one");
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn forget_old_tokens(store: Store, stop: CancellationToken) -> Result<(), Error> {
+    while stop.run_until_cancelled(sleep(HOUSEKEEPING_EVERY)).await.is_some() {
+        if let Err(error) = store.forget_tokens(store::now() - http::TOKENS_FOR_MS).await {
+            tracing::warn!(%error, "cannot forget old tokens");
+        }
+    }
+    Ok(())
 }
 
 /// Waits for the homeserver, shows it that we are there, and works.

@@ -24,6 +24,7 @@ async fn only_the_homeserver_may_speak() {
         (Method::GET, format!("/_matrix/app/v1/users/{ghost}")),
         (Method::GET, "/_matrix/app/v1/rooms/%23r:x".to_owned()),
         (Method::POST, "/_matrix/app/v1/ping".to_owned()),
+        (Method::GET, "/_matrix/app/v1/thirdparty/protocol/email".to_owned()),
     ] {
         let ask = async |path: &str, token| homeserver.ask(method.clone(), path, token, EMPTY).await;
         assert_eq!(ask(&path, Some("wrong")).await, is(403, "M_FORBIDDEN"), "{path}");
@@ -58,8 +59,21 @@ async fn what_is_not_as_the_specification_has_it_gets_the_answer_that_it_names()
     for user in nobody {
         assert_eq!(homeserver.get(&format!("/_matrix/app/v1/users/{user}")).await, is(404, "M_NOT_FOUND"), "{user}");
     }
-    for path in ["rooms/%23hall:x", "thirdparty/protocol/email", "thirdparty/user/email", "thirdparty/location"] {
+    for path in [
+        "rooms/%23hall:x",
+        "thirdparty/protocol/fax",
+        "thirdparty/user/email",
+        "thirdparty/user/email?address=nobody",
+        "thirdparty/user?userid=x",
+        "thirdparty/location",
+        "thirdparty/location/email",
+    ] {
         assert_eq!(homeserver.get(&format!("/_matrix/app/v1/{path}")).await, is(404, "M_NOT_FOUND"), "{path}");
+    }
+    for path in
+        ["protocol/email".to_owned(), "user/email?address=bob%40example.org".to_owned(), format!("user?userid={ghost}")]
+    {
+        assert_eq!(homeserver.get(&format!("/_matrix/app/v1/thirdparty/{path}")).await, is(200, ""), "{path}");
     }
     for path in ["/health", "/ready"] {
         assert_eq!(homeserver.ask(Method::GET, path, None, "").await.0, StatusCode::OK, "{path} needs no token");

@@ -14,6 +14,7 @@ mod direct;
 mod faults;
 mod golden;
 mod hold;
+mod identity;
 mod imap;
 mod kill;
 mod layers;

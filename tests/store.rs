@@ -71,6 +71,9 @@ suite! {
     reactions_wait_for_each_person_until_they_are_told
     it_is_known_who_shows_reactions
     strange_texts_come_back_as_they_were
+    a_secret_is_made_once
+    tokens_and_terms_are_known_until_they_are_forgotten
+    ghosts_are_found_by_what_was_worked_out
     it_can_be_opened_twice
 }
 
@@ -962,6 +965,58 @@ mod cases {
         tx.commit().await.unwrap();
         let row = claim(&store, 1).await.remove(0);
         assert_eq!((row.lane.as_str(), row.payload), (name, bytes));
+    }
+
+    pub async fn a_secret_is_made_once(store: Store, url: &str) {
+        assert_eq!(store.secret("key", [1; 32]).await.unwrap(), [1; 32]);
+        assert_eq!(store.secret("key", [2; 32]).await.unwrap(), [1; 32]);
+        assert_eq!(store.secret("pepper", [3; 32]).await.unwrap(), [3; 32]);
+        assert_eq!(Store::open(url).await.unwrap().secret("key", [4; 32]).await.unwrap(), [1; 32]);
+    }
+
+    pub async fn tokens_and_terms_are_known_until_they_are_forgotten(store: Store, _: &str) {
+        let (anna, otto) = (user_id!("@anna:x"), user_id!("@otto:x"));
+        let owner = async |hash: &str, since: i64| store.token_owner(hash, since).await.unwrap();
+        store.add_token("a", anna).await.unwrap();
+        store.add_token("b", anna).await.unwrap();
+        store.add_token("c", otto).await.unwrap();
+        assert_eq!(owner("a", 0).await.as_deref(), Some(anna));
+        assert_eq!(owner("c", 0).await.as_deref(), Some(otto));
+        assert_eq!((owner("d", 0).await, owner("a", now() + 60_000).await), (None, None));
+        store.drop_token("a").await.unwrap();
+        assert_eq!((owner("a", 0).await, owner("b", 0).await.as_deref()), (None, Some(anna)));
+        assert_eq!(store.forget_tokens(now() - 60_000).await.unwrap(), 0);
+        assert_eq!(store.forget_tokens(now() + 60_000).await.unwrap(), 2);
+        assert_eq!(owner("b", 0).await, None);
+
+        store.accept_terms(anna, "1 https://x").await.unwrap();
+        store.accept_terms(anna, "1 https://x").await.unwrap();
+        assert!(store.has_accepted(anna, "1 https://x").await.unwrap());
+        assert!(!store.has_accepted(anna, "2 https://x").await.unwrap());
+        assert!(!store.has_accepted(otto, "1 https://x").await.unwrap());
+    }
+
+    pub async fn ghosts_are_found_by_what_was_worked_out(store: Store, _: &str) {
+        let ghost = |n: usize| Ghost {
+            mxid: ruma::UserId::parse(format!("@_email_{n}:x")).unwrap(),
+            connector: "email".into(),
+            remote_user: RemoteUserId::new(format!("{n}@example.org")),
+            name: format!("{n}"),
+        };
+        for n in 0..40 {
+            store.save_ghost(&ghost(n)).await.unwrap();
+        }
+        assert_eq!(store.ghosts_without_lookup(7).await.unwrap().len(), 7);
+        let hash = |n: usize| if n == 0 { String::new() } else { format!("hash {n}") };
+        let hashes: Vec<_> = (0..39).map(|n| (ghost(n).mxid, hash(n))).collect();
+        store.set_lookups(&hashes).await.unwrap();
+        assert_eq!(store.ghosts_without_lookup(100).await.unwrap(), [ghost(39)]);
+        // A name that comes later changes nothing.
+        store.save_ghost(&Ghost { name: "Bob".into(), ..ghost(1) }).await.unwrap();
+        let asked: Vec<_> = (0..50).map(hash).collect();
+        let found = store.ghosts_by_lookup(&asked).await.unwrap();
+        assert_eq!(found.len(), 38, "nobody is found by nothing");
+        assert!(found.iter().all(|(lookup, mxid)| (1..39).any(|n| *lookup == hash(n) && *mxid == ghost(n).mxid)));
     }
 
     pub async fn it_can_be_opened_twice(store: Store, url: &str) {

@@ -1,4 +1,4 @@
-"""Synapse on SQLite: one homeserver without federation, which knows every slot's application service."""
+"""Synapse on SQLite: one homeserver that federates with nobody, which knows every slot's application service."""
 
 import base64
 import json
@@ -54,7 +54,7 @@ class Synapse(Service):
             "public_baseurl": self.plan.synapse_url + "/",
             "listeners": [{
                 "type": "http", "port": self.plan.port("synapse"), "bind_addresses": [HOST], "tls": False,
-                "x_forwarded": False, "resources": [{"names": ["client"], "compress": False}],
+                "x_forwarded": False, "resources": [{"names": ["client", "federation", "openid"], "compress": False}],
             }],
             "database": {"name": "sqlite3", "args": {"database": str(self.home / "homeserver.db")}},
             "media_store_path": str(self.home / "media"),
@@ -71,6 +71,8 @@ class Synapse(Service):
             "url_preview_enabled": False,
             "encryption_enabled_by_default_for_room_type": "off",
             "federation_domain_whitelist": [],
+            # An identity service is on this machine.
+            "ip_range_whitelist": [HOST],
             "trusted_key_servers": [],
             "report_stats": False,
             # As careful homeservers have it: names are not for strangers.
@@ -91,6 +93,10 @@ class Synapse(Service):
     def argv(self):
         config = self.home / "homeserver.yaml"
         return [install.python_of(self.plan), "-m", "synapse.app.homeserver", "--config-path", config]
+
+    def environment(self):
+        # It speaks to identity services over TLS only.
+        return {"SSL_CERT_FILE": str(self.plan.ca)}
 
     def ready(self):
         return probe.answers_http(self.plan.port("synapse"), "/health")

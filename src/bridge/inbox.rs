@@ -1,7 +1,7 @@
 //! What is done in Matrix: by the kind of the row.
 
 use super::{
-    Bridge, Notice,
+    Bridge, Claim, Notice,
     again::Again,
     command::{Asked, Welcome},
     join::{Decline, Join},
@@ -22,6 +22,7 @@ impl Bridge {
         match row.kind.as_str() {
             "arrival" => self.attempt_arrival(row).await,
             "join" => self.join(&payload::<Join>(row)?).await.map(|()| Done::default()),
+            "claim" => self.claim(row, &payload::<Claim>(row)?).await.map(|()| Done::default()),
             "decline" => self.decline(row, &payload::<Decline>(row)?).await.map(|()| Done::default()),
             "welcome" => self.welcome(row, &payload::<Welcome>(row)?).await.map(|()| Done::default()),
             "command" => self.answer(row, &payload::<Asked>(row)?).await.map(|()| Done::default()),

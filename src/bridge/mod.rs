@@ -11,10 +11,12 @@ mod edit;
 mod event;
 mod ghost;
 mod hold;
+mod identity;
 mod inbox;
 mod join;
 mod language;
 mod limit;
+mod lookup;
 mod memory;
 mod new_room;
 mod notice;
@@ -37,7 +39,9 @@ mod worker;
 
 pub use event::Untold;
 pub use ghost::GhostIds;
+pub use identity::Claim;
 pub use limit::Limits;
+pub use lookup::Person;
 pub use memory::Memory;
 pub use notice::Notice;
 pub use permission::{Level, Permissions};
@@ -46,8 +50,8 @@ pub use status::Statuses;
 pub use texts::{Language, Text};
 
 use crate::{
-    connector::Connector,
-    matrix::Homeserver,
+    connector::{Connector, Network},
+    matrix::{Federation, Homeserver},
     store::{Queue, Store},
 };
 use ruma::{OwnedRoomId, OwnedUserId, UserId};
@@ -63,7 +67,10 @@ use tokio_util::sync::CancellationToken;
 pub struct Bridge {
     pub store: Store,
     pub homeserver: Homeserver,
+    pub federation: Federation,
     pub connectors: BTreeMap<&'static str, Arc<dyn Connector>>,
+    /// Those of the connectors.
+    pub networks: BTreeMap<&'static str, Network>,
     pub ghosts: GhostIds,
     pub bot: OwnedUserId,
     pub permissions: Permissions,

@@ -56,7 +56,26 @@ async fn matrix(findings: &mut Vec<Finding>, fehmarn: Fehmarn) {
         format!("{error}; name {file} under app_service_config_files in homeserver.yaml and restart the homeserver")
     });
     note(findings, "registration known to the homeserver", registered, |()| format!("acts as {}", fehmarn.bridge.bot));
+    clients(findings, &fehmarn).await;
     ping(findings, fehmarn).await;
+}
+
+/// What the identity service needs, where there is one.
+async fn clients(findings: &mut Vec<Finding>, fehmarn: &Fehmarn) {
+    let Some(settings) = &fehmarn.config.identity else { return };
+    let probed = fehmarn.bridge.federation.probe().await.map_err(|error| {
+        format!(
+            "{error}; is identity.federation_url right? In Synapse, its listener needs the resources openid and federation"
+        )
+    });
+    note(findings, "federation API of the homeserver", probed, |()| "knows OpenID tokens and invitations".into());
+    let listening = TcpListener::bind(settings.listen).await.map(drop);
+    let listening = match listening {
+        Err(_) if is_fehmarn(settings.listen, "/_matrix/identity/v2").await => Ok("Fehmarn is running there"),
+        Err(error) => Err(format!("{error}; another program has it: change identity.listen")),
+        Ok(()) => Ok("free"),
+    };
+    note(findings, &format!("listen address {} for clients", settings.listen), listening, |found| (*found).to_owned());
 }
 
 /// Listens for a moment as `run` does, so that the homeserver's ping finds us; or finds the Fehmarn that runs already.
@@ -73,7 +92,7 @@ async fn ping(findings: &mut Vec<Finding>, fehmarn: Fehmarn) {
             tokio::spawn(http::serve(listener, site.clone(), stop.clone()));
             findings.push(Finding { what, result: Ok("free".into()) });
         }
-        Err(_) if is_fehmarn(listen).await => {
+        Err(_) if is_fehmarn(listen, "/health").await => {
             findings.push(Finding { what, result: Ok("Fehmarn is running there".into()) });
         }
         Err(error) => {
@@ -94,11 +113,11 @@ async fn ping(findings: &mut Vec<Finding>, fehmarn: Fehmarn) {
     stop.cancel();
 }
 
-async fn is_fehmarn(listen: std::net::SocketAddr) -> bool {
+async fn is_fehmarn(listen: std::net::SocketAddr, path: &str) -> bool {
     let Ok(client) = reqwest::Client::builder().timeout(Duration::from_secs(3)).no_proxy().build() else {
         return false;
     };
-    let answer = client.get(format!("http://{listen}/health")).send().await;
+    let answer = client.get(format!("http://{listen}{path}")).send().await;
     matches!(answer, Ok(answer) if answer.status().is_success())
 }
 

@@ -2,11 +2,15 @@
 
 mod access;
 mod answer;
+mod clients;
 mod health;
 mod ping;
 mod queries;
+mod query;
+mod third_party;
 mod transactions;
 
+pub use clients::{Clients, Settings, TOKENS_FOR_MS};
 pub use health::Readiness;
 
 use crate::{bridge::Bridge, matrix::Registration};
@@ -35,14 +39,23 @@ pub struct Site {
     pub readiness: Readiness,
 }
 
-/// Serves until `stop`, then lets requests in flight finish.
+/// Serves the homeserver until `stop`, then lets requests in flight finish.
 pub async fn serve(listener: TcpListener, site: Arc<Site>, stop: CancellationToken) -> io::Result<()> {
+    serve_routes(listener, routes(site), stop).await
+}
+
+/// The same for what clients may reach, on a listener of its own.
+pub async fn serve_clients(listener: TcpListener, clients: Arc<Clients>, stop: CancellationToken) -> io::Result<()> {
+    serve_routes(listener, clients::routes(clients), stop).await
+}
+
+async fn serve_routes(listener: TcpListener, routes: Router, stop: CancellationToken) -> io::Result<()> {
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
         // A short answer must not wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
     });
     let stopping = stop.clone();
-    let serving = axum::serve(listener, routes(site)).with_graceful_shutdown(stop.cancelled_owned()).into_future();
+    let serving = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).into_future();
     tokio::select! {
         served = serving => served,
         () = async { stopping.cancelled().await; tokio::time::sleep(STOP_WITHIN).await } => Ok(()),
@@ -55,7 +68,11 @@ fn routes(site: Arc<Site>) -> Router {
         .route("/users/{user}", get(queries::user))
         .route("/rooms/{alias}", get(queries::room))
         .route("/ping", post(ping::pong))
-        .route("/thirdparty/{*what}", get(queries::third_party))
+        .route("/thirdparty/protocol/{name}", get(third_party::protocol))
+        .route("/thirdparty/user", get(third_party::user_by_id))
+        .route("/thirdparty/user/{name}", get(third_party::user))
+        .route("/thirdparty/location", get(third_party::location))
+        .route("/thirdparty/location/{name}", get(third_party::location))
         .route_layer(middleware::from_fn_with_state(site.clone(), access::homeserver_only));
     Router::new()
         .nest("/_matrix/app/v1", homeserver)

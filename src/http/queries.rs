@@ -1,4 +1,4 @@
-//! What the homeserver asks about users, rooms and networks. Answered without I/O: while it waits, the homeserver sends
+//! What the homeserver asks about users and rooms. Answered without I/O: while it waits, the homeserver sends
 //! no application service anything.
 
 use super::{Site, answer};
@@ -19,8 +19,4 @@ pub(super) async fn user(State(site): State<Arc<Site>>, Path(user): Path<String>
 
 pub(super) async fn room(State(_): State<Arc<Site>>) -> Response {
     answer::not_found("Fehmarn has no room aliases")
-}
-
-pub(super) async fn third_party(State(_): State<Arc<Site>>) -> Response {
-    answer::not_found("nothing is known of this network, user or place")
 }

@@ -52,6 +52,10 @@ impl Error {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Refused { status: 403, .. })
+    }
+
     /// Whether the homeserver itself has answered, and to this very request: another one may well succeed. What a proxy
     /// says has no `errcode`, and whoever is told to wait or to sign in knows nothing about the request.
     pub fn is_about_the_request(&self) -> bool {
@@ -212,12 +216,29 @@ impl Homeserver {
         self.execute_now(request, limit).await
     }
 
-    async fn execute_now(&self, request: http::Request<BytesMut>, limit: u64) -> Result<http::Response<Bytes>, Error> {
-        let request =
-            reqwest::Request::try_from(request.map(BytesMut::freeze)).map_err(|e| Error::Unreadable(chain(&e)))?;
-        let response = self.0.http.execute(request).await.map_err(|e| Error::Unreachable(chain(&e.without_url())))?;
-        let response = read(response, limit).await?;
+    pub(super) async fn execute_now(
+        &self,
+        request: http::Request<BytesMut>,
+        limit: u64,
+    ) -> Result<http::Response<Bytes>, Error> {
+        let response = self.pass_on(request.map(BytesMut::freeze), limit).await?;
         if response.status().is_success() { Ok(response) } else { Err(refused(&response)) }
+    }
+
+    /// Of an endpoint of the client-server API.
+    pub(super) fn client_url(&self, path: &str) -> String {
+        format!("{}/_matrix/client/v3/{path}", self.0.base)
+    }
+
+    /// The answer to a request, whatever it says. Takes no slot.
+    pub(super) async fn pass_on(
+        &self,
+        request: http::Request<Bytes>,
+        limit: u64,
+    ) -> Result<http::Response<Bytes>, Error> {
+        let request = reqwest::Request::try_from(request).map_err(|e| Error::Unreadable(chain(&e)))?;
+        let response = self.0.http.execute(request).await.map_err(|e| Error::Unreachable(chain(&e.without_url())))?;
+        read(response, limit).await
     }
 }
 

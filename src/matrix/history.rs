@@ -62,31 +62,98 @@ impl Intent<'_> {
         Ok(Page { events: answer.chunk, older, start: answer.start })
     }
 
-    /// The events of a room after the given one.
-    pub async fn events_since(&self, room: &RoomId, event: &str) -> Result<Backlog, Error> {
-        let mut backlog = Backlog::default();
-        let mut from = None;
+    /// The events of a room after the given invitation; after that to an address, if it came of one.
+    pub async fn events_since(&self, room: &RoomId, invitation: &str) -> Result<Backlog, Error> {
+        let mut collected = Collected::since(invitation);
+        let (mut from, mut read_to) = (None, String::new());
+        let mut is_all = false;
         for _ in 0..BACKLOG_PAGES {
             let page = self.page(room, from.as_deref(), None).await?;
             if from.is_none() {
-                backlog.read_to = page.start;
+                read_to = page.start;
             }
-            for raw in page.events {
-                if raw.get_field::<String>("event_id").ok().flatten().as_deref() == Some(event) {
-                    backlog.is_complete = true;
-                    break;
-                }
-                backlog.events.push(raw);
-            }
+            collected.take(page.events);
             from = page.older;
-            backlog.is_complete |= from.is_none();
-            if backlog.is_complete {
+            is_all = from.is_none();
+            if collected.began || is_all {
                 break;
             }
         }
-        backlog.events.reverse();
-        Ok(backlog)
+        Ok(collected.backlog(is_all, read_to))
     }
+}
+
+/// Events, the newest first, until the one after which they count.
+struct Collected {
+    events: Vec<Raw<AnyTimelineEvent>>,
+    beginning: Beginning,
+    /// How many came after the invitation, should it have come of one to an address.
+    after_invitation: Option<usize>,
+    /// Whether the beginning was found.
+    began: bool,
+}
+
+enum Beginning {
+    Event(String),
+    /// The invitation to an address that has this token. Between it and the ghost's own, people have begun to write.
+    Token(String),
+}
+
+impl Collected {
+    fn since(event: &str) -> Self {
+        let beginning = Beginning::Event(event.to_owned());
+        Self { events: Vec::new(), beginning, after_invitation: None, began: false }
+    }
+
+    fn take(&mut self, events: Vec<Raw<AnyTimelineEvent>>) {
+        for event in events {
+            if self.began {
+                return;
+            }
+            if !self.beginning.is(&event) {
+                self.events.push(event);
+                continue;
+            }
+            match token(&event) {
+                Some(token) if self.after_invitation.is_none() => {
+                    self.after_invitation = Some(self.events.len());
+                    self.beginning = Beginning::Token(token);
+                }
+                _ => self.began = true,
+            }
+        }
+    }
+
+    /// `is_all`: there is nothing older.
+    fn backlog(mut self, is_all: bool, read_to: String) -> Backlog {
+        let mut is_complete = self.began || is_all;
+        if let Some(count) = self.after_invitation.filter(|_| !self.began) {
+            // Nobody is told what was said before they were invited.
+            self.events.truncate(count);
+            is_complete = true;
+        }
+        self.events.reverse();
+        Backlog { events: self.events, is_complete, read_to }
+    }
+}
+
+impl Beginning {
+    fn is(&self, event: &Raw<AnyTimelineEvent>) -> bool {
+        let field = |name: &str| event.get_field::<String>(name).ok().flatten();
+        match self {
+            Self::Event(id) => field("event_id").as_ref() == Some(id),
+            Self::Token(token) => {
+                field("state_key").as_ref() == Some(token)
+                    && field("type").as_deref() == Some("m.room.third_party_invite")
+            }
+        }
+    }
+}
+
+/// Of an invitation that came of one to an address (Client-Server API 1.11, "m.room.member").
+fn token(event: &Raw<AnyTimelineEvent>) -> Option<String> {
+    let content = event.get_field::<serde_json::Value>("content").ok().flatten()?;
+    content.pointer("/third_party_invite/signed/token")?.as_str().map(str::to_owned)
 }
 
 impl Homeserver {
@@ -103,5 +170,54 @@ impl Homeserver {
         request.timeout = Some(longest + Duration::from_millis(number));
         let user: OwnedUserId = user.to_owned();
         Ok(self.send_beside(request, &user).await?.next_batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn said(words: &str) -> Value {
+        json!({ "type": "m.room.message", "event_id": format!("${words}"), "content": { "body": words } })
+    }
+
+    fn invitation(content: Value) -> Value {
+        json!({ "type": "m.room.member", "event_id": "$invited", "state_key": "@_email_bob:x", "content": content })
+    }
+
+    fn by_address(token: &str) -> Value {
+        json!({ "type": "m.room.third_party_invite", "event_id": "$address", "state_key": token, "content": {} })
+    }
+
+    /// What was said since the invitation, of pages with the newest event first.
+    fn read(pages: &[&[Value]], is_all: bool) -> (Vec<String>, bool) {
+        let mut collected = Collected::since("$invited");
+        for page in pages {
+            collected.take(page.iter().map(|event| Raw::new(event).unwrap().cast_unchecked()).collect());
+        }
+        let backlog = collected.backlog(is_all, String::new());
+        let ids = backlog.events.iter().map(|event| event.get_field("event_id").unwrap().unwrap()).collect();
+        (ids, backlog.is_complete)
+    }
+
+    #[test]
+    fn what_was_said_since_the_invitation_is_read_and_nothing_older() {
+        let invited = invitation(json!({ "membership": "invite" }));
+        let since = |pages: &[&[Value]]| read(pages, false);
+        assert_eq!(since(&[&[said("2"), said("1")], &[invited, said("0")]]), (vec!["$1".into(), "$2".into()], true));
+        assert_eq!(since(&[&[said("2")]]), (vec!["$2".into()], false));
+        assert_eq!(read(&[&[said("2")]], true), (vec!["$2".into()], true));
+    }
+
+    #[test]
+    fn what_was_said_since_the_invitation_to_an_address_is_read_and_nothing_older() {
+        let invited = invitation(json!({ "third_party_invite": { "signed": { "token": "t" } } }));
+        let later = [said("2"), invited.clone(), said("1")];
+        assert_eq!(read(&[&later, &[by_address("t"), said("0")]], false), (vec!["$1".into(), "$2".into()], true));
+        for is_all in [true, false] {
+            let older = [by_address("other"), said("0")];
+            assert_eq!(read(&[&later, &older], is_all), (vec!["$2".into()], true), "its beginning is not to be seen");
+        }
     }
 }

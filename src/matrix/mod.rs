@@ -1,8 +1,10 @@
 //! The homeserver as Fehmarn uses it: requests, acting as a ghost or the bot, and Matrix's forms of a message.
 
 mod announcement;
+mod caller;
 mod client;
 pub mod content;
+mod federation;
 pub mod format;
 mod history;
 pub mod incoming;
@@ -10,11 +12,15 @@ mod intent;
 pub mod marks;
 mod media;
 pub mod registration;
+mod signing;
 pub mod status;
 pub mod written;
 
 pub use announcement::announcement;
+pub use caller::Caller;
 pub use client::{Error, Homeserver};
+pub use federation::Federation;
 pub use history::{Backlog, Page};
 pub use intent::{Intent, NewRoom, Profile, RoomState};
 pub use registration::Registration;
+pub use signing::{KEY_ID, SigningKey};

@@ -10,6 +10,7 @@ mod enqueue;
 mod finish;
 mod group;
 mod hold;
+mod identity;
 mod large;
 mod management;
 mod messages;

@@ -85,7 +85,7 @@ impl Tx {
     }
 }
 
-fn read_ghost(row: &AnyRow) -> Result<Ghost, Error> {
+pub(super) fn read_ghost(row: &AnyRow) -> Result<Ghost, Error> {
     Ok(Ghost {
         mxid: parse(row, 0)?,
         connector: row.try_get(1)?,

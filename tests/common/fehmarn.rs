@@ -42,6 +42,8 @@ pub struct Setup {
     pub permissions: Vec<String>,
     /// More lines outside of any section.
     pub core: Vec<String>,
+    /// What stands behind `identity:`.
+    pub identity: Option<String>,
     /// A write beyond a limit of file size is an error, not a signal.
     pub survives_file_limit: bool,
     taken: Taken,
@@ -75,6 +77,7 @@ impl Setup {
             permissions: vec!["'*': none".into(), format!("{:?}: write", servers().server_name)],
             email: Vec::new(),
             core: Vec::new(),
+            identity: None,
             survives_file_limit: false,
             slot,
             taken,
@@ -149,6 +152,9 @@ impl Setup {
                 "    imap: {{ host: 127.0.0.1, port: {}, tls: none, username: {imap_login:?}, password: {:?} }}\n",
                 servers.mail_ports.imap, servers.password,
             );
+        }
+        if let Some(identity) = &self.identity {
+            text = format!("identity: {identity}\n{text}");
         }
         if let Some(senders) = &self.senders {
             text += &format!("    senders: {senders}\n");

@@ -12,6 +12,7 @@
 //! | `lmtp` | a mail server that hands over mail |
 //! | `dns` | a name server |
 //! | `homeserver` | requests of a homeserver, made by hand; `forgetful`: one that answers as it is told |
+//! | `identity` | a client that knows identity services, and a reverse proxy |
 //! | `own_synapse` | a Synapse for one test alone |
 //! | `gate` | a connection that can be cut |
 //! | `wait` | waiting for a condition |
@@ -23,6 +24,7 @@ pub mod fehmarn;
 pub mod forgetful;
 pub mod gate;
 pub mod homeserver;
+pub mod identity;
 pub mod letter;
 pub mod lmtp;
 pub mod mail;

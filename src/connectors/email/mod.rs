@@ -34,7 +34,7 @@ mod text;
 mod tls;
 
 use crate::{
-    connector::{Capabilities, Connector, Finding, Inbox, Kind, Spoken},
+    connector::{Capabilities, Connector, Field, Finding, Inbox, Kind, Medium, Network, Spoken},
     failure::Failure,
     ids::RemoteUserId,
     language::Language,
@@ -49,7 +49,14 @@ use fields::Fields;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-pub const KIND: Kind = Kind { name: "email", build };
+pub const KIND: Kind = Kind { name: "email", network: NETWORK, build };
+
+const NETWORK: Network = Network {
+    title: "E-Mail",
+    person: Field { name: "address", pattern: r"[^\s@]+@[^\s@]+\.[^\s@]+", example: "bob@example.org" },
+    room: None,
+    medium: Some(Medium { name: "email", prefix: "" }),
+};
 
 /// What a mail needs besides its attachments: headers, words in two forms, the borders between parts.
 const REST_OF_MAIL: u64 = 64 << 10;
