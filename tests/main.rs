@@ -18,6 +18,7 @@ mod layers;
 mod mail_out;
 mod postgres;
 mod read_back;
+mod real_mail;
 mod reconcile;
 mod senders;
 mod smtp;
