@@ -1,6 +1,7 @@
 //! Reads and renders mails by the thousand, as the bridge would: `cargo bench --bench mail -- FOLDER ...`, without
 //! folders those of `tests/fixtures`. Prints counts by folder, how fast it went, the slowest mail, and every mail that
-//! made Fehmarn panic, said nothing, or came out with fewer files than `mail-parser` finds in it.
+//! made Fehmarn panic, said nothing, or came out with fewer files than `mail-parser` finds in it. With `--files` it prints
+//! the files of each mail as a line of JSON instead, for `benches/files.py`, which knows nothing of Fehmarn's code.
 //!
 //! A file that ends in `.txt` is the text of a mail, one that ends in `.tnef` a `winmail.dat`; all others are whole mails.
 
@@ -8,16 +9,19 @@
 
 use base64::Engine;
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use fehmarn::{
     connector::Connector,
     connectors::email,
     failure::Failure,
     ids::{LocalUser, SourceId},
     matrix::format,
-    message::{Inbound, RawArrival},
+    message::{Attachment, Inbound, RawArrival},
     yaml::Document,
 };
 use mail_parser::MessageParser;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::{
     env, fs,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -32,6 +36,7 @@ const SECTION: &str = "connectors:\n  email:\n    domain: amt.example\n    smtp:
 
 #[derive(Default)]
 struct Tally {
+    lists_files: bool,
     mails: usize,
     messages: usize,
     reports: usize,
@@ -51,6 +56,7 @@ fn main() -> ExitCode {
     if arguments.iter().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
     }
+    let lists_files = arguments.iter().any(|argument| argument == "--files");
     let mut folders: Vec<PathBuf> =
         arguments.iter().filter(|argument| !argument.starts_with("--")).map(PathBuf::from).collect();
     if folders.is_empty() {
@@ -64,12 +70,14 @@ fn main() -> ExitCode {
         let mut files = Vec::new();
         collect(&folder, &mut files);
         files.sort();
-        let mut tally = Tally::default();
+        let mut tally = Tally { lists_files, ..Tally::default() };
         for file in files {
             one(&runtime, &connector, &file, &mut tally);
         }
         sound &= tally.panics == 0 && tally.empty == 0 && tally.mails > 0;
-        tally.print(&folder);
+        if !lists_files {
+            tally.print(&folder);
+        }
     }
     if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -132,30 +140,52 @@ fn one(runtime: &tokio::runtime::Runtime, connector: &Arc<dyn Connector>, path: 
             tally.panics += 1;
             println!("PANIC {}", path.display());
         }
+        Ok(read) if tally.lists_files => println!("{}", files(path, &read)),
         Ok(read) => tally.count(read, path, &bytes),
     }
 }
 
-/// A message as (has words, files); `None` for a report.
-fn rendered(inbound: Inbound) -> Option<(bool, usize)> {
+/// What became of a mail, and the names and contents of its files.
+fn files(path: &Path, read: &Result<Option<Rendered>, Failure>) -> Value {
+    let (outcome, files, is_whole) = match read {
+        Err(_) => ("unreadable", [].as_slice(), true),
+        Ok(None) => ("report", [].as_slice(), true),
+        Ok(Some(message)) => ("message", message.files.as_slice(), message.is_whole),
+    };
+    let file = |file: &Attachment| json!([file.name, HEXLOWER.encode(&Sha256::digest(&file.bytes))]);
+    json!({ "mail": path, "outcome": outcome, "is_whole": is_whole, "files": files.iter().map(file).collect::<Vec<_>>() })
+}
+
+/// What staff get of a message.
+struct Rendered {
+    has_words: bool,
+    /// Nothing is left to the copy of the original that staff can ask for.
+    is_whole: bool,
+    files: Vec<Attachment>,
+}
+
+/// `None` for a report.
+fn rendered(inbound: Inbound) -> Option<Rendered> {
     let Inbound::Message(arrival) = inbound else { return None };
     let (content, overflow) = format::incoming(&arrival.body);
-    let words = !content.body().trim().is_empty();
-    Some((words, overflow.iter().chain(&arrival.attachments).count()))
+    let files = overflow.into_iter().chain(arrival.attachments).collect();
+    let has_words = !content.body().trim().is_empty();
+    Some(Rendered { has_words, is_whole: arrival.original.is_none(), files })
 }
 
 impl Tally {
-    fn count(&mut self, read: Result<Option<(bool, usize)>, Failure>, path: &Path, bytes: &[u8]) {
+    fn count(&mut self, read: Result<Option<Rendered>, Failure>, path: &Path, bytes: &[u8]) {
         match read {
             Err(failure) => {
                 self.unreadable += 1;
                 println!("unreadable: {failure}: {}", path.display());
             }
             Ok(None) => self.reports += 1,
-            Ok(Some((words, files))) => {
+            Ok(Some(Rendered { has_words, files, .. })) => {
+                let files = files.len();
                 self.messages += 1;
                 self.files += files;
-                if !words && files == 0 {
+                if !has_words && files == 0 {
                     self.empty += 1;
                     println!("EMPTY {}", path.display());
                 }

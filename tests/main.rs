@@ -23,6 +23,7 @@ mod mail_out;
 mod originals;
 mod postgres;
 mod read_back;
+mod real_mail;
 mod reconcile;
 mod rooms;
 mod senders;

@@ -119,6 +119,21 @@ async fn a_ghost_never_sends_what_was_written_before_its_invitation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_read_back_from_a_place_that_the_homeserver_named_too_early() {
+    let mut scene = Scene::new().await;
+    scene.homeserver.stand_still();
+    let room = format!("!{}:x", unique("room"));
+    scene.forget(&room, "lange davor");
+    scene.invite(&room, BOB).await;
+    for words in ["eins", "zwei", "drei"] {
+        scene.forget(&room, words);
+        scene.repeat().await;
+        until(words, async || scene.outbox(BOB).await.iter().any(|said| said == words).then_some(())).await;
+    }
+    assert_eq!(scene.outbox(BOB).await, ["eins", "zwei", "drei"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_the_homeserver_cannot_be_asked_nothing_overtakes_what_it_forgot() {
     let mut scene = Scene::new().await;
     let room = scene.portal(&[BOB]).await;

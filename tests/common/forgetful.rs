@@ -30,6 +30,8 @@ struct Inner {
     readings: usize,
     /// What was asked: method, and path without ids. Not whoever only waits.
     requests: Vec<String>,
+    /// What is said of the newest place, if not the truth.
+    stale: Option<usize>,
 }
 
 impl Forgetful {
@@ -68,6 +70,12 @@ impl Forgetful {
         std::mem::take(&mut self.0.lock().unwrap().requests)
     }
 
+    /// From now on whoever waits for news hears of this place, as of a homeserver that looks it up where it is old.
+    pub fn stand_still(&self) {
+        let mut inner = self.0.lock().unwrap();
+        inner.stale = Some(inner.events.len());
+    }
+
     /// How often a room was read.
     pub fn readings(&self) -> usize {
         self.0.lock().unwrap().readings
@@ -98,7 +106,8 @@ async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Respon
         ["v3", "sync"] => {
             let timeout = query.get("timeout").and_then(|text| text.parse().ok()).unwrap_or(0);
             tokio::time::sleep(Duration::from_millis(timeout)).await;
-            Json(json!({ "next_batch": homeserver.0.lock().unwrap().events.len().to_string() })).into_response()
+            let inner = homeserver.0.lock().unwrap();
+            Json(json!({ "next_batch": inner.stale.unwrap_or(inner.events.len()).to_string() })).into_response()
         }
         ["v3", "rooms", room, "joined_members"] => {
             let joined = homeserver.0.lock().unwrap().joined.get(*room).cloned().unwrap_or_default();

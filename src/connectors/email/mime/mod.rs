@@ -5,6 +5,7 @@
 pub(super) mod charset;
 pub(super) mod headers;
 mod parameters;
+mod uu;
 mod words;
 
 use headers::Headers;
@@ -79,6 +80,7 @@ impl<'x> Part<'x> {
         match self.headers.transfer_encoding().to_ascii_lowercase().as_str() {
             "base64" => Cow::Owned(base64(self.body)),
             "quoted-printable" => Cow::Owned(quoted_printable(self.body)),
+            "x-uuencode" | "x-uue" | "uuencode" => uu::decode(self.body).map_or(Cow::Borrowed(self.body), Cow::Owned),
             _ => Cow::Borrowed(self.body),
         }
     }

@@ -1,7 +1,7 @@
 //! Parameters that are continued over several pieces (RFC 2231 section 3), put together before they are decoded.
 //! `mail-parser` decodes each piece alone, so a character in two pieces, or an old character set, would be lost.
 
-use super::charset;
+use super::{charset, words};
 use crate::connectors::email::address::unhex;
 
 /// The most pieces of one value that are put together.
@@ -22,7 +22,9 @@ pub fn continued(header: &str, name: &str) -> Option<String> {
         }
         bytes.extend(unhex(value, b'%').filter(|_| *is_encoded).unwrap_or_else(|| value.as_bytes().to_vec()));
     }
-    (!bytes.is_empty()).then(|| charset::decode(&bytes, charset))
+    let value = (!bytes.is_empty()).then(|| charset::decode(&bytes, charset))?;
+    // Some programs cut a name in encoded words into such pieces.
+    Some(if pieces.iter().any(|(_, is_encoded, _)| *is_encoded) { value } else { words::decoded(&value) })
 }
 
 /// `filename*1*=abc` as its number, whether it is encoded, and its value without quotes.
@@ -61,6 +63,13 @@ mod tests {
             continued("x/y; Name*1*=S%FCd; NAME*0*=iso-8859-1'de'Nord%20", "name").as_deref(),
             Some("Nord S\u{fc}d")
         );
+    }
+
+    #[test]
+    fn encoded_words_in_pieces_are_a_name() {
+        let header = "attachment; filename*0=\"=?utf-8?Q?Ma=C3=9Fnahmen_?=\";\r\n filename*1=\"=?utf-8?B?T2t0?=.html\"";
+        assert_eq!(continued(header, "filename").as_deref(), Some("Ma\u{df}nahmen Okt.html"));
+        assert_eq!(continued("x; filename*0*=utf-8''%3D%3Fx;filename*1=y", "filename").as_deref(), Some("=?xy"));
     }
 
     #[test]

@@ -13,6 +13,19 @@ pub fn mended(header: &[u8]) -> Cow<'_, [u8]> {
     if !has_words && std::str::from_utf8(header).is_ok() {
         return Cow::Borrowed(header);
     }
+    Cow::Owned(rewritten(header, |out, text| {
+        out.extend_from_slice(format!("=?utf-8?B?{}?=", data_encoding::BASE64.encode(text.as_bytes())).as_bytes());
+    }))
+}
+
+/// The text that is meant: for places in which RFC 2047 allows no encoded words, and programs write them.
+pub fn decoded(text: &str) -> String {
+    let bytes = rewritten(text.as_bytes(), |out, text| out.extend_from_slice(text.as_bytes()));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The header with `write` for every run of encoded words, and all else in UTF-8.
+fn rewritten(header: &[u8], write: impl Fn(&mut Vec<u8>, &str)) -> Vec<u8> {
     let mut out = Vec::with_capacity(header.len() + header.len() / 2);
     let mut rest = header;
     while let Some(at) = rest.windows(2).position(|two| two == b"=?") {
@@ -20,8 +33,7 @@ pub fn mended(header: &[u8]) -> Cow<'_, [u8]> {
         push(&mut out, before);
         rest = match run(from) {
             Some((text, after)) => {
-                let encoded = data_encoding::BASE64.encode(text.as_bytes());
-                out.extend_from_slice(format!("=?utf-8?B?{encoded}?=").as_bytes());
+                write(&mut out, &text);
                 after
             }
             None => {
@@ -31,7 +43,7 @@ pub fn mended(header: &[u8]) -> Cow<'_, [u8]> {
         };
     }
     push(&mut out, rest);
-    Cow::Owned(out)
+    out
 }
 
 fn push(out: &mut Vec<u8>, raw: &[u8]) {

@@ -43,6 +43,7 @@ const EXTENSIONS: &[(&str, &str)] = &[
     ("audio/mp4", "m4a"),
     ("audio/ogg", "ogg"),
     ("video/mp4", "mp4"),
+    ("video/quicktime", "mov"),
 ];
 
 const ANY: &str = "application/octet-stream";

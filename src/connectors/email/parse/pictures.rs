@@ -26,6 +26,8 @@ pub struct File {
     /// Without its angle brackets (RFC 2392).
     pub content_id: Option<String>,
     pub is_inline: bool,
+    /// The sender wants it shown as a file, whatever the words say of it.
+    pub is_attached: bool,
 }
 
 /// What stands in the place of a picture.
@@ -75,7 +77,7 @@ pub fn kept(files: Vec<File>, placed: &[bool], body: &Body, language: Language) 
     let is_seen = |file: &File, placed: bool| {
         let tiny = (file.content_id.is_some() || file.is_inline) && is_tiny(&file.attachment);
         let text = Some(body.text.clone());
-        !tiny && (!placed || has(&text, &body.html, &mark(language, &file.attachment.name)))
+        file.is_attached || !tiny && (!placed || has(&text, &body.html, &mark(language, &file.attachment.name)))
     };
     let placed = placed.iter().copied().chain(std::iter::repeat(false));
     files
@@ -141,7 +143,7 @@ pub fn without_data(html: String, number: usize) -> (String, Vec<File>) {
         let id = format!("data-{number}");
         let attachment = super::attachment::named("", kind, Bytes::from(mime::base64(data.as_bytes())), number);
         let tag = format!("<img src=\"cid:{id}\">");
-        files.push(File { attachment, content_id: Some(id), is_inline: true });
+        files.push(File { attachment, content_id: Some(id), is_inline: true, is_attached: false });
         Some(tag)
     });
     (html, files)

@@ -279,6 +279,19 @@ fn of_two_pictures_with_one_name_each_is_known_by_its_own() {
 }
 
 #[test]
+fn a_picture_in_a_signature_goes_with_it_unless_it_was_attached() {
+    let mail = |disposition: &str| {
+        message(format!(
+            "From: a@b.example\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n\n\
+             <div>Ja.</div><div class=gmail_signature>Bob <img src=cid:1></div>\n--b\nContent-Type: image/png; \
+             name=bild.png\nContent-Disposition: {disposition}\nContent-ID: <1>\n\nx\n--b--\n"
+        ))
+    };
+    assert_eq!((mail("inline").body.text.as_str(), mail("inline").attachments.len()), ("Ja.", 0));
+    assert_eq!((mail("attachment").body.text.as_str(), mail("attachment").attachments.len()), ("Ja.", 1));
+}
+
+#[test]
 fn a_mail_that_says_nothing_is_still_a_message() {
     assert_eq!(message("From: a@b.example\n\n").body.text, "(Nachricht ohne Text)");
     let remote = message("From: a@b.example\nContent-Type: text/html\n\n<img src=https://x.example/1.png>");

@@ -191,7 +191,9 @@ impl Walk {
 
     fn keep(&mut self, part: &Part<'_>) {
         let attachment = attachment::of(part, self.files.len() + 1);
-        self.files.push(File { content_id: part.headers.content_id(), is_inline: part.is_inline(), attachment });
+        let content_id = part.headers.content_id();
+        let (is_inline, is_attached) = (part.is_inline(), part.is_attached());
+        self.files.push(File { attachment, content_id, is_inline, is_attached });
     }
 
     /// The mark of a picture that stands between two texts as Apple Mail writes them.
@@ -236,7 +238,7 @@ impl Walk {
         for file in found.files {
             let number = self.files.len() + 1;
             let attachment = attachment::named(&file.name, &file.media_type, file.bytes.into(), number);
-            self.files.push(File { attachment, content_id: file.content_id, is_inline: false });
+            self.files.push(File { attachment, content_id: file.content_id, is_inline: false, is_attached: false });
         }
     }
 

@@ -54,6 +54,8 @@ pub struct Packed {
     pub media_type: String,
     pub content_id: Option<String>,
     pub bytes: Vec<u8>,
+    /// The files of the message that it is, if it is one.
+    inner: Vec<Packed>,
 }
 
 /// Unpacks it; `None` for what is none. What is broken is read as far as it goes.
@@ -85,7 +87,11 @@ fn unpack(bytes: &[u8], depth: usize) -> Option<Found> {
             }
         }
     }
-    found.files.retain(|file| !file.bytes.is_empty());
+    let flat = found.files.into_iter().flat_map(|mut file| {
+        let inner = std::mem::take(&mut file.inner);
+        [file].into_iter().chain(inner)
+    });
+    found.files = flat.filter(|file| !file.bytes.is_empty()).take(FILES).collect();
     Some(found)
 }
 
@@ -119,11 +125,12 @@ impl Packed {
         }
     }
 
-    /// A message in the message becomes its words: nobody but Outlook could open the rest.
+    /// A message in the message becomes its words and its files: nobody but Outlook could open it.
     fn be_message(&mut self, message: Found) {
         let words = message.words.unwrap_or_default();
         let text = words.text.or_else(|| words.html.as_deref().map(html::to_text)).unwrap_or_default();
         self.bytes = text.into_bytes();
+        self.inner = message.files;
         "text/plain".clone_into(&mut self.media_type);
         if !self.name.to_ascii_lowercase().ends_with(".txt") {
             self.name.push_str(".txt");

@@ -80,9 +80,12 @@ fn words_and_files_are_unpacked_with_their_long_names() {
 }
 
 #[test]
-fn a_message_in_the_message_becomes_a_text() {
+fn a_message_in_the_message_becomes_a_text_and_its_files() {
     let mut inner = start();
     attribute(&mut inner, PLAIN_BODY, b"Die Laterne brummt.\0");
+    attribute(&mut inner, FILE_BEGINS, &[0; 14]);
+    attribute(&mut inner, FILE_TITLE, b"laterne.mp3\0");
+    attribute(&mut inner, FILE_DATA, b"Brumm");
     let mut out = start();
     attribute(&mut out, FILE_BEGINS, &[0; 14]);
     let object = [&[7; 16][..], &inner].concat();
@@ -92,8 +95,8 @@ fn a_message_in_the_message_becomes_a_text() {
         &list(&[property(0x1e, DISPLAY_NAME, b"Beschwerde\0"), property(0x0d, FILE_OBJECT, &object)]),
     );
     let found = read(&out).unwrap();
-    let file = found.files.first().unwrap();
-    assert_eq!((file.name.as_str(), file.bytes.as_slice()), ("Beschwerde.txt", &b"Die Laterne brummt."[..]));
+    let files: Vec<_> = found.files.iter().map(|file| (file.name.as_str(), file.bytes.as_slice())).collect();
+    assert_eq!(files, [("Beschwerde.txt", &b"Die Laterne brummt."[..]), ("laterne.mp3", b"Brumm")]);
 }
 
 #[test]

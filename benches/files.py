@@ -1,0 +1,133 @@
+"""Are all files of all mails there? Compares what Fehmarn makes of mails with what Python's `email` package finds in them,
+by number, name and content:
+
+    cargo bench --bench mail -- --files FOLDER ... | python3 benches/files.py
+
+Prints, by reason, how many parts are no file of Fehmarn's, and ends with 1 if any of them is not accounted for.
+"""
+
+import collections
+import email
+import email.policy
+import hashlib
+import json
+import sys
+import unicodedata
+
+SIGNATURES = ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature")
+SEALED = ("application/pkcs7-mime", "application/x-pkcs7-mime")
+
+
+def parts(mail, around=()):
+    """Every part without parts of its own, and every mail that hangs at the mail, with the types around it."""
+    kind = mail.get_content_type()
+    if kind in ("message/rfc822", "message/global"):
+        yield mail, around
+    if mail.is_multipart():
+        for part in mail.get_payload():
+            yield from parts(part, (*around, kind))
+    elif kind not in ("message/rfc822", "message/global"):
+        yield mail, around
+
+
+def name(part):
+    try:
+        found = part.get_filename() or ""
+    except Exception:
+        return ""
+    found = found.replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(letter for letter in unicodedata.normalize("NFC", found) if letter.isalnum())
+
+
+def is_file(part, around):
+    """Whether a person would call it a file: it has a name, is attached, or is no text."""
+    is_text = part.get_content_type() in ("text/plain", "text/html")
+    return not is_text or part.get_content_disposition() == "attachment"
+
+
+def content(part):
+    if part.get_content_type().startswith("message/") and part.is_multipart():
+        return None
+    return part.get_payload(decode=True)
+
+
+def explained(part, around, bytes_, names, is_whole):
+    """Why a part needs no file."""
+    kind = part.get_content_type()
+    if kind in SIGNATURES:
+        return "signature"
+    if kind in SEALED or "multipart/encrypted" in around:
+        return "signed or encrypted content"
+    if "winmail.dat" in (part.get_filename() or "").lower() or kind.endswith("ms-tnef"):
+        return "winmail.dat, unpacked"
+    if kind in ("text/x-amp-html", "text/watch-html", "text/enriched", "text/richtext") and "multipart/alternative" in around:
+        return "another form of the words"
+    if kind == "application/pgp-keys":
+        return "key of the writer"
+    if kind.startswith("multipart/"):
+        return "a multipart without any boundary, shown as words"
+    if bytes_ is not None and not bytes_.strip():
+        return "nothing in it"
+    if kind.startswith("image/") and is_tiny(bytes_):
+        return "counting pixel"
+    if kind.startswith("image/") and part["Content-ID"] and part.get_content_disposition() != "attachment" and not is_whole:
+        return "picture in a quote or signature that is cut; in the copy of the original"
+    if part.defects and name(part) in names:
+        return "broken, and there as far as it can be read: " + ", ".join(sorted({type(it).__name__ for it in part.defects}))
+    return None
+
+
+def is_tiny(picture):
+    if picture.startswith(b"\x89PNG"):
+        sides = int.from_bytes(picture[16:20], "big"), int.from_bytes(picture[20:24], "big")
+    elif picture.startswith(b"GIF8"):
+        sides = int.from_bytes(picture[6:8], "little"), int.from_bytes(picture[8:10], "little")
+    else:
+        return False
+    return min(sides) <= 2
+
+
+def main():
+    count = collections.Counter()
+    for line in sys.stdin:
+        if not line.startswith("{"):
+            continue
+        ours = json.loads(line)
+        path = ours["mail"]
+        count["mails"] += 1
+        if ours["outcome"] != "message" or path.endswith((".txt", ".tnef")):
+            count[f"mails: {ours['outcome']}, not compared"] += 1
+            continue
+        with open(path, "rb") as file:
+            mail = email.message_from_bytes(file.read(), policy=email.policy.default)
+        hashes = collections.Counter(digest for _, digest in ours["files"])
+        names = {"".join(c for c in unicodedata.normalize("NFC", it) if c.isalnum()) for it, _ in ours["files"]}
+        for part, around in parts(mail):
+            if not is_file(part, around):
+                continue
+            count["parts"] += 1
+            bytes_ = content(part)
+            if bytes_ is None:
+                found = any(it.endswith(".eml") for it, _ in ours["files"]) or bool(name(part)) and name(part) in names
+            else:
+                digest = hashlib.sha256(bytes_).hexdigest()
+                found = hashes[digest] > 0
+                hashes[digest] -= found
+            if found:
+                count["parts: there, the same bytes" if bytes_ is not None else "parts: there, a mail"] += 1
+                if name(part) and name(part) not in names:
+                    count["names: other"] += 1
+                    print(f"name {part.get_filename()!r}, files {[it for it, _ in ours['files']]}: {path}")
+                continue
+            why = explained(part, around, bytes_, names, ours["is_whole"])
+            count[f"parts: {why or 'NOT ACCOUNTED FOR'}"] += 1
+            if not why:
+                files = [it for it, _ in ours["files"]]
+                size = None if bytes_ is None else len(bytes_)
+                print(f"{part.get_content_type()} {part.get_filename()!r}, {size} bytes, files {files}: {path}")
+    for what, number in sorted(count.items()):
+        print(f"{number:6} {what}")
+    return int(any("NOT" in what for what in count))
+
+
+sys.exit(main())
