@@ -212,7 +212,7 @@ mod tests {
         for (old, new, expected) in [
             ("server_name:", "servername:", "unknown field `servername`, known are `url` or `server_name`"),
             ("database:", "databse:", "unknown field `databse`, known are `homeserver`, `appservice`, `database`"),
-            ("  email:", "  fax:", "there is no connector `fax`, known are [\"email\"]"),
+            ("  email:", "  fax:", "there is no connector `fax`, known are [\"email\", \"xmpp\"]"),
             ("language: de", "language: fr", "unknown variant `fr`, known are `de` or `en`"),
             ("\"example.org\": write", "\"example.org\": wirte", "unknown variant `wirte`"),
         ] {

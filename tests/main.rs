@@ -23,3 +23,5 @@ mod senders;
 mod smtp;
 mod store;
 mod threads;
+mod xmpp;
+mod xmpp_kill;

@@ -1,6 +1,7 @@
 //! Between the homeserver and the networks. Names no network and speaks no protocol.
 
 mod arrival;
+mod change;
 mod company;
 mod delivery;
 mod draft;

@@ -36,6 +36,8 @@ pub struct Setup {
     pub imap: bool,
     /// What stands behind `senders:`.
     pub senders: Option<String>,
+    /// Lines of the section `xmpp`, should there be one.
+    pub xmpp: Option<Vec<String>>,
     /// Lines below `permissions:`.
     pub permissions: Vec<String>,
     /// A write beyond a limit of file size is an error, not a signal.
@@ -69,6 +71,7 @@ impl Setup {
             senders: None,
             permissions: vec!["'*': none".into(), format!("{:?}: write", servers().server_name)],
             email: Vec::new(),
+            xmpp: None,
             survives_file_limit: false,
             slot,
             taken,
@@ -82,6 +85,21 @@ impl Setup {
         setup.domain = setup.slot.imap_domain.clone();
         setup.lmtp = false;
         setup.imap = true;
+        setup
+    }
+
+    /// With XMPP over Prosody as well.
+    pub fn with_xmpp() -> Self {
+        let mut setup = Self::new();
+        let (domain, xmpp) = (&setup.slot.xmpp_domain, &servers().xmpp);
+        setup.xmpp = Some(vec![
+            "host: 127.0.0.1".into(),
+            format!("port: {}", xmpp.component_port),
+            format!("domain: {domain}"),
+            format!("secret: {:?}", xmpp.secret),
+            format!("upload: upload.{}", xmpp.domain),
+            format!("files_from: [\"127.0.0.1:{}\"]", xmpp.http_port),
+        ]);
         setup
     }
 
@@ -145,6 +163,10 @@ impl Setup {
         }
         if let Some(senders) = &self.senders {
             text += &format!("    senders: {senders}\n");
+        }
+        if let Some(lines) = &self.xmpp {
+            text += "  xmpp:\n";
+            text.extend(lines.iter().map(|line| format!("    {line}\n")));
         }
         text
     }
