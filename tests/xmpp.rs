@@ -298,7 +298,7 @@ async fn what_cannot_work_is_said_to_whoever_has_written() {
         ),
         (
             "bob@anderswo.test",
-            "Die Nachricht an bob@anderswo.test wurde nicht zugestellt: Die Gegenseite ist nicht erreichbar.",
+            "Die Nachricht an bob@anderswo.test wurde nicht zugestellt: Die Gegenseite nimmt diese Nachricht nicht an.",
         ),
     ] {
         let room = talk.anna.direct_chat(&talk.fehmarn.slot().ghost_of("xmpp", address)).await;

@@ -52,7 +52,7 @@ class Prosody(Service):
     def configure(self):
         self.folder(self.home / "data")
         slots = [self.plan.xmpp_domain(slot) for slot in self.plan.slots]
-        quoted = ", ".join(f'"{domain}"' for domain in slots)
+        quoted = ", ".join(f'"{domain}"' for domain in [XMPP_DOMAIN, *slots])
         text = COMMON.format(
             home=self.home, host=HOST, domain=XMPP_DOMAIN, quoted=quoted, c2s=self.plan.port("xmpp"),
             component=self.plan.port("xmpp_component"), http=self.plan.port("xmpp_http"),

@@ -1,9 +1,6 @@
 //! Addresses: JIDs of people outside, and those under which staff are reached. Pure.
 
-use crate::{
-    ids::{LocalUser, RemoteMessageId, RemoteUserId},
-    message::Writer,
-};
+use crate::ids::{LocalUser, RemoteMessageId, RemoteUserId};
 use xmpp_parsers::jid::{BareJid, Jid};
 
 /// What stands behind the address of a member of staff when a program asks which of somebody's devices it is.
@@ -53,10 +50,6 @@ impl Identity {
     /// The same with the one device that all of them have.
     pub fn full_address_of(&self, user: &LocalUser) -> Option<String> {
         self.address_of(user).map(|jid| format!("{jid}/{RESOURCE}"))
-    }
-
-    pub fn from_of(&self, writer: &Writer) -> Option<String> {
-        self.full_address_of(&writer.user)
     }
 
     /// Whom an address of ours reaches; `None` for the domain itself and for foreign addresses.

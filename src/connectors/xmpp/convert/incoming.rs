@@ -213,9 +213,9 @@ impl Reader<'_> {
     /// The text without what stands there for programs that show no replies, and whether that is all of it.
     fn without_quote(&self, text: &str) -> (String, bool) {
         let is_of_reply = |child: &&Element| child.is("fallback", ns::FALLBACK) && child.attr("for") == Some(ns::REPLY);
-        let ranges = self.message.children().filter(is_of_reply).flat_map(Element::children);
+        let mut ranges = self.message.children().filter(is_of_reply).flat_map(Element::children);
         let number = |it: &Element, name: &str| it.attr(name).and_then(|n| n.parse::<usize>().ok());
-        let Some(range) = ranges.filter(|it| it.name() == "body").next() else { return (text.to_owned(), true) };
+        let Some(range) = ranges.find(|it| it.name() == "body") else { return (text.to_owned(), true) };
         let (Some(start), Some(end)) = (number(range, "start"), number(range, "end")) else {
             return (text.to_owned(), true);
         };

@@ -23,7 +23,7 @@ pub struct Composed {
 /// `uploads`: where each attachment can be fetched.
 pub fn compose(identity: &Identity, delivery: &Delivery, uploads: &[String]) -> Result<Composed, Failure> {
     let nobody = || Failure::permanent(Reason::Unreadable, "the writer has a name that no JID can hold");
-    let from = identity.from_of(&delivery.writer).ok_or_else(nobody)?;
+    let from = identity.full_address_of(&delivery.writer.user).ok_or_else(nobody)?;
     let envelope = Envelope { delivery, from };
     let id = delivery.id.as_str();
     let words = envelope.words();
