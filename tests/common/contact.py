@@ -35,7 +35,6 @@ class Contact(slixmpp.ClientXMPP):
         self.add_event_handler("register", self.sign_up)
         self.add_event_handler("session_start", self.started)
         self.add_event_handler("disconnected", self.lost)
-        self.add_event_handler("connection_failed", self.lost)
         for kind in ("message", "presence", "iq"):
             name = f"{{{self.default_ns}}}{kind}"
             self.register_handler(Callback("tell " + kind, MatchXPath(name), self.tell))

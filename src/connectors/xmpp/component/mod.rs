@@ -93,7 +93,8 @@ impl Component {
                 None => return,
                 Some(Ok(stream)) => {
                     tracing::info!(server, %domain, "connected to the XMPP server");
-                    let (end, worked) = Session::new(stream, &reception, &self.identity).run(&mut orders, &stop).await;
+                    let (end, worked) =
+                        Session::new(stream, &reception, &self.identity, stop.clone()).run(&mut orders).await;
                     failures = if worked { 0 } else { failures + 1 };
                     end
                 }

@@ -11,13 +11,17 @@ use crate::{
         },
         xml::{Build, element, ns, stanza},
     },
-    failure::Failure,
+    failure::{Failure, Reason},
     ids::LocalUser,
     language::Language,
     message::RawArrival,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
 use xmpp_parsers::{jid::Jid, minidom::Element};
+
+/// Meanwhile nothing is read.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct Reception {
     identity: Arc<Identity>,
@@ -81,7 +85,7 @@ impl Reception {
         if sort == Sort::Sealed {
             return Received::answer(Refusal::Sealed.of(message, Some(&self.say("xmpp-sealed"))));
         }
-        match self.inbox.knows(&user).await {
+        match self.knows(&user).await {
             Ok(true) => {}
             Ok(false) => return Received::answer(Refusal::Unknown.of(message, Some(&self.say("xmpp-unknown")))),
             Err(failure) => {
@@ -108,7 +112,7 @@ impl Reception {
         if !matches!(kind, "subscribe" | "unsubscribe" | "probe") {
             return Received::default();
         }
-        let known = match self.inbox.knows(&user).await {
+        let known = match self.knows(&user).await {
             Ok(known) => known,
             Err(_) => return Received::answer(Refusal::NotNow.of(presence, None)),
         };
@@ -119,8 +123,12 @@ impl Reception {
         Received::answer(answer::presence(&self.identity, kind, from, &user, known, photo.as_deref()))
     }
 
+    async fn knows(&self, user: &LocalUser) -> Result<bool, Failure> {
+        in_time(self.inbox.knows(user)).await
+    }
+
     async fn profile(&self, user: &LocalUser) -> Option<Profile> {
-        match self.inbox.profile(user).await {
+        match in_time(self.inbox.profile(user)).await {
             Ok(profile) => profile,
             Err(failure) => {
                 tracing::warn!(detail = failure.detail, "cannot ask for a profile");
@@ -143,4 +151,9 @@ impl Reception {
         };
         Received::answer(answer)
     }
+}
+
+async fn in_time<T>(asking: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let late = || Err(Failure::transient(Reason::Unreachable, "no answer in time about a member of staff"));
+    timeout(PATIENCE, asking).await.unwrap_or_else(|_| late())
 }

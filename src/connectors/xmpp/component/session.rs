@@ -31,6 +31,7 @@ const AT_ONCE: usize = 64;
 const WRITING: Duration = Duration::from_secs(30);
 /// After so long without a word from the server it is asked whether it is there, and has as long to answer.
 const SILENCE: Duration = Duration::from_secs(30);
+const CLOSING: Duration = Duration::from_secs(4);
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
 
 /// Why a stream has ended.
@@ -59,22 +60,23 @@ pub struct Session<'a> {
     worked: bool,
     /// The server was asked whether it is there.
     waits: bool,
+    stop: CancellationToken,
 }
 
 impl<'a> Session<'a> {
-    pub fn new(stream: Stream, reception: &'a Reception, identity: &'a Identity) -> Self {
+    pub fn new(stream: Stream, reception: &'a Reception, identity: &'a Identity, stop: CancellationToken) -> Self {
         let mark = format!("fehmarn-{:x}", rand::random::<u64>());
         let (proofs, questions) = (Proofs::default(), HashMap::new());
         let (heard, worked, waits) = (Instant::now(), false, false);
-        Self { stream, reception, identity, proofs, questions, asked: 0, mark, heard, worked, waits }
+        Self { stream, reception, identity, proofs, questions, asked: 0, mark, heard, worked, waits, stop }
     }
 
     /// Works until the stream ends; whether anything came over it.
-    pub async fn run(mut self, orders: &mut mpsc::Receiver<Order>, stop: &CancellationToken) -> (End, bool) {
+    pub async fn run(mut self, orders: &mut mpsc::Receiver<Order>) -> (End, bool) {
         let end = loop {
             let silence = self.heard + SILENCE * if self.waits { 2 } else { 1 };
             let step = tokio::select! {
-                () = stop.cancelled() => break self.close().await,
+                () = self.stop.cancelled() => break self.close().await,
                 Some(order) = orders.recv() => self.write_orders(order, orders).await,
                 read = self.stream.next() => self.take(read).await,
                 () = sleep_until(silence) => self.ask_whether_there().await,
@@ -86,8 +88,17 @@ impl<'a> Session<'a> {
         (end, self.worked)
     }
 
+    /// Ends the stream, and takes what the server has sent before it knew.
     async fn close(&mut self) -> End {
-        let _ = timeout(WRITING, self.stream.close()).await;
+        let rest = async {
+            if self.stream.close().await.is_ok() {
+                let mut read = self.stream.next().await;
+                while self.take(read).await.is_ok() {
+                    read = self.stream.next().await;
+                }
+            }
+        };
+        let _ = timeout(CLOSING, rest).await;
         End::Stopped
     }
 
@@ -159,22 +170,26 @@ impl<'a> Session<'a> {
                 next = self.stream.next().now_or_never();
             }
         }
-        self.commit(arrivals).await;
-        if !answers.is_empty() && end.is_ok() {
+        self.commit(arrivals).await?;
+        // After the end of our stream nothing can be said; whoever waits for a receipt asks again.
+        if !answers.is_empty() && end.is_ok() && !self.stop.is_cancelled() {
             self.write(answers).await?;
         }
         end
     }
 
     /// Nothing is read while this does not work: what has come would be lost.
-    async fn commit(&self, arrivals: Vec<RawArrival>) {
+    async fn commit(&self, arrivals: Vec<RawArrival>) -> Result<(), End> {
         if arrivals.is_empty() {
-            return;
+            return Ok(());
         }
         while let Err(failure) = self.reception.accept(&arrivals).await {
             tracing::error!(detail = failure.detail, "cannot write down what has come; trying again");
-            sleep(PAUSE_AFTER_ERROR).await;
+            if self.stop.run_until_cancelled(sleep(PAUSE_AFTER_ERROR)).await.is_none() {
+                return Err(End::Stopped);
+            }
         }
+        Ok(())
     }
 
     async fn sort(&mut self, read: Result<Stanza, Failure>) -> Result<Received, End> {

@@ -114,9 +114,9 @@ impl Stream {
         self.writer.write_all(&bytes).await
     }
 
+    /// Says that nothing more will be written; what the server has still to say can be read.
     pub async fn close(&mut self) -> io::Result<()> {
-        self.writer.write_all(b"</stream:stream>").await?;
-        self.writer.shutdown().await
+        self.writer.write_all(b"</stream:stream>").await
     }
 }
 
