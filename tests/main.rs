@@ -1,4 +1,4 @@
-//! The promises of Fehmarn, tried against a real Synapse, Postfix, Dovecot and PostgreSQL. One program: each file of this
+//! The promises of Fehmarn, tried against a real Synapse, Postfix, Dovecot, Prosody and PostgreSQL. One program: each file of this
 //! folder is a module. `scripts/test` starts the servers and runs them.
 
 #![allow(clippy::disallowed_methods)]
