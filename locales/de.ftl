@@ -21,6 +21,7 @@ file-encrypted = Die Datei { $name } wurde nicht gesendet: Sie ist verschlüssel
 cannot-cross-call = Anrufe erreichen Menschen außerhalb nicht. Bitte schreiben Sie ihnen.
 cannot-cross-live-location = Ein Standort, der sich mitbewegt, erreicht Menschen außerhalb nicht. Bitte senden Sie einen festen Standort.
 already-sent = Diese Nachricht ist schon verschickt und lässt sich nicht mehr zurückholen.
+taken-back = Eine Nachricht wurde zurückgenommen.
 correction-of = Korrektur zu „{ $quote }“:
 correction = Korrektur:
 reaction-to = { $emoji } (zu „{ $quote }“)
@@ -74,6 +75,7 @@ when-minutes = in { $count } Minuten
 when-hours = in { $count } Stunden
 
 reason-unknown-recipient = Diese Adresse gibt es nicht.
+reason-nobody-there = Unter dieser Adresse nimmt niemand Nachrichten an.
 reason-mailbox-full = Das Postfach ist voll.
 reason-refused = Die Gegenseite nimmt diese Nachricht nicht an.
 reason-too-large = Die Nachricht ist zu groß.
@@ -142,3 +144,10 @@ repeat-last = letzten { $day }
 repeat-count = { $rule }, { $count } Mal
 repeat-until = { $rule } bis { $date }
 repeat-other = nach einer eigenen Regel, siehe Datei
+
+# Was Menschen außerhalb in ihrem XMPP-Programm lesen.
+xmpp-sealed = Diese Nachricht war verschlüsselt und konnte hier nicht gelesen werden. Bitte senden Sie sie ohne Verschlüsselung (OMEMO) noch einmal.
+xmpp-unknown = Unter dieser Adresse ist niemand zu erreichen.
+xmpp-too-large = Diese Nachricht ist zu groß.
+xmpp-register = Sie müssen sich nicht anmelden. Nehmen Sie die Adresse der Person in Ihre Kontakte auf und schreiben Sie ihr.
+xmpp-gateway = Name der Person in dieser Behörde

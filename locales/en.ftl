@@ -21,6 +21,7 @@ file-encrypted = The file { $name } was not sent: it is encrypted. Please send i
 cannot-cross-call = Calls do not reach people outside. Please write to them.
 cannot-cross-live-location = A location that moves does not reach people outside. Please send a fixed one.
 already-sent = This message has been sent already and cannot be taken back.
+taken-back = A message was taken back.
 correction-of = Correction of “{ $quote }”:
 correction = Correction:
 reaction-to = { $emoji } (to “{ $quote }”)
@@ -74,6 +75,7 @@ when-minutes = in { $count } minutes
 when-hours = in { $count } hours
 
 reason-unknown-recipient = There is no such address.
+reason-nobody-there = Nobody takes messages at this address.
 reason-mailbox-full = The mailbox is full.
 reason-refused = The other side does not accept this message.
 reason-too-large = The message is too large.
@@ -142,3 +144,10 @@ repeat-last = last { $day }
 repeat-count = { $rule }, { $count } times
 repeat-until = { $rule } until { $date }
 repeat-other = by a rule of its own, see the file
+
+# What people outside read in their XMPP program.
+xmpp-sealed = This message was encrypted and could not be read here. Please send it again without encryption (OMEMO).
+xmpp-unknown = Nobody can be reached at this address.
+xmpp-too-large = This message is too large.
+xmpp-register = You need not register. Add the address of a person at this office to your contacts and write.
+xmpp-gateway = Name of the person at this office

@@ -268,7 +268,7 @@ mod tests {
         for (old, new, expected) in [
             ("server_name:", "servername:", "unknown field `servername`, known are `url` or `server_name`"),
             ("database:", "databse:", "unknown field `databse`, known are `homeserver`, `appservice`, `database`"),
-            ("  email:", "  fax:", "there is no connector `fax`, known are [\"email\"]"),
+            ("  email:", "  fax:", "there is no connector `fax`, known are [\"email\", \"xmpp\"]"),
             (
                 "#   url: \"https://id.",
                 "identity:\n  listen: \"127.0.0.1:1\"\n  url: \"http://id.",

@@ -8,6 +8,7 @@ use crate::{
     yaml::{self, Document},
 };
 use async_trait::async_trait;
+use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -152,6 +153,19 @@ pub type Build = fn(&Document, yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml
 pub trait Directory: Send + Sync {
     /// Whether this member of staff exists and may be written to.
     async fn knows(&self, user: &LocalUser) -> Result<bool, Failure>;
+
+    /// What people outside may see of a member of staff; `None` for who may not be written to.
+    async fn profile(&self, _user: &LocalUser) -> Result<Option<Profile>, Failure> {
+        Ok(None)
+    }
+}
+
+/// What people outside see of a member of staff.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    pub name: String,
+    /// The bytes of an image; empty if there is none.
+    pub picture: Bytes,
 }
 
 /// The way into the bridge that a connector holds.
@@ -170,6 +184,11 @@ impl Inbox {
     /// Whether an arrival for this user would reach somebody. Ask before accepting.
     pub async fn knows(&self, user: &LocalUser) -> Result<bool, Failure> {
         self.directory.knows(user).await
+    }
+
+    /// What people outside may see of a member of staff.
+    pub async fn profile(&self, user: &LocalUser) -> Result<Option<Profile>, Failure> {
+        self.directory.profile(user).await
     }
 
     /// Commits arrivals, and the cursor that says how far the remote was read, in one transaction. What was accepted

@@ -26,6 +26,8 @@ pub enum Retry {
 pub enum Reason {
     /// Nobody has this address.
     UnknownRecipient,
+    /// Nobody has this address, or nobody takes messages there: the other side does not say which.
+    NobodyThere,
     MailboxFull,
     /// The other side does not want this message.
     Refused,
@@ -65,6 +67,7 @@ impl Reason {
     pub fn key(self) -> &'static str {
         match self {
             Self::UnknownRecipient => "unknown-recipient",
+            Self::NobodyThere => "nobody-there",
             Self::MailboxFull => "mailbox-full",
             Self::Refused => "refused",
             Self::TooLarge => "too-large",

@@ -24,6 +24,16 @@ pub struct Delivery {
     /// The message is nothing but a reaction to `thread.parent`: an emoji. `body` says the same in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reaction: Option<String>,
+    /// With `reaction`: all emoji that the writer has there now. Only for networks whose people are all shown reactions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reactions: Option<Vec<String>>,
+    /// The message whose words these take the place of; only for networks that know edits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<RemoteMessageId>,
+    /// The message that is not to be shown any more, and nothing else; only for networks that know deletions. `body` says
+    /// so in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_back: Option<RemoteMessageId>,
     pub body: Body,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,
@@ -117,6 +127,28 @@ pub struct RawArrival {
 pub enum Inbound {
     Message(Box<Arrival>),
     Receipt(Receipt),
+    TakenBack(TakenBack),
+    Reactions(Reactions),
+}
+
+/// The sender of a message wants it gone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TakenBack {
+    pub from: RemoteUserId,
+    pub to: LocalUser,
+    pub message: RemoteMessageId,
+}
+
+/// All reactions of one person to one message: what is not named is gone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reactions {
+    /// The same for all that this person ever says of this message.
+    pub message: RemoteMessageId,
+    pub from: RemoteUserId,
+    pub to: LocalUser,
+    /// Which message it may be, the surest first.
+    pub messages: Vec<RemoteMessageId>,
+    pub emoji: Vec<String>,
 }
 
 /// One message from a remote user.
@@ -142,6 +174,8 @@ pub struct Arrival {
     pub reaction: Option<String>,
     /// Whether the sender's program is known to show reactions.
     pub shows_reactions: bool,
+    /// The message of the same sender whose words these take the place of.
+    pub replaces: Option<RemoteMessageId>,
     /// What it is about, without any "Re:".
     pub subject: Option<String>,
     pub body: Body,

@@ -45,6 +45,7 @@ fn shown(inbound: &Inbound) -> String {
     match inbound {
         Inbound::Message(arrival) => message(arrival),
         Inbound::Receipt(receipt) => report(receipt),
+        other => panic!("no mail is this: {other:?}"),
     }
 }
 

@@ -117,9 +117,18 @@ fn the_bridge_names_no_network_and_networks_name_neither_matrix_nor_each_other()
         let forbidden: &[&str] = match layer(&file) {
             "bridge" | "store" | "http" | "matrix" => &["\"email", "smtp", "imap", "lmtp", "xmpp", "smpp", "irc"],
             "connectors" if file.starts_with("connectors/email") => &["ruma", "xmpp", "smpp", "irc:"],
+            "connectors" if file.starts_with("connectors/xmpp") => &["ruma", "email", "smtp", "lmtp", "smpp", "irc:"],
             _ => &[],
         };
         let found = forbidden.iter().find(|word| code.contains(**word));
         assert!(found.is_none(), "{file} names {found:?}");
+    }
+}
+
+#[test]
+fn a_network_is_one_folder_and_one_line() {
+    for (file, text) in sources() {
+        let is_its_own = file.starts_with("connectors/xmpp/") || file == "connectors/mod.rs";
+        assert!(is_its_own || !code(&text).to_lowercase().contains("xmpp"), "{file} names XMPP");
     }
 }

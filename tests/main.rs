@@ -1,5 +1,5 @@
-//! The promises of Fehmarn, tried against a real Synapse, Postfix, Dovecot and PostgreSQL. One program: each file of this
-//! folder is a module. `scripts/test` starts the servers and runs them.
+//! The promises of Fehmarn, tried against a real Synapse, Postfix, Dovecot, Prosody and PostgreSQL. One program: each file
+//! of this folder is a module. `scripts/test` starts the servers and runs them.
 
 #![allow(clippy::disallowed_methods)]
 
@@ -31,3 +31,5 @@ mod smtp;
 mod states;
 mod store;
 mod threads;
+mod xmpp;
+mod xmpp_kill;

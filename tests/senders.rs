@@ -44,7 +44,7 @@ async fn attempt(connector: &Arc<dyn Connector>, mail: &str, attempt: u32) -> Op
     let raw = RawArrival { source, lane: String::new(), to, raw: mail.to_owned().into() };
     match connector.read(&raw, attempt).await {
         Ok(Inbound::Message(arrival)) => Some(*arrival),
-        Ok(Inbound::Receipt(receipt)) => panic!("{receipt:?}"),
+        Ok(other) => panic!("{other:?}"),
         Err(failure) => {
             assert!(!failure.is_permanent(), "{failure}");
             None

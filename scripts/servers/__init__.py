@@ -1,4 +1,4 @@
-"""Real servers on loopback: Synapse, Postfix, Dovecot and PostgreSQL, for the tests and for the demo.
+"""Real servers on loopback: Synapse, Postfix, Dovecot, PostgreSQL and Prosody, for the tests and for the demo.
 
     servers.py    the command line
     plan.py       what is wanted: folder, ports, names, slots; kept in DIR/servers.json

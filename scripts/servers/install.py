@@ -13,11 +13,13 @@ from servers.process import Trouble
 
 SCRIPT = Path(__file__).resolve().parent / "servers.py"
 SYNAPSE_VERSION = "1.163.2"
+SLIXMPP_VERSION = "1.17.0"
 PACKAGES = {
     "synapse": [],
     "postfix": ["postfix"],
     "dovecot": ["dovecot-core", "dovecot-imapd", "dovecot-lmtpd"],
     "postgres": ["postgresql"],
+    "prosody": ["prosody"],
 }
 # For the certificate and for building Fehmarn: a linker, a C compiler for SQLite and the cryptography.
 ALWAYS = ["openssl", "ca-certificates", "gcc", "libc6-dev", "pkg-config"]
@@ -35,6 +37,8 @@ def everything(plan):
         timed(f"installing {' '.join(missing)}", lambda: packages(plan))
     if "synapse" in plan.services and not python_of(plan):
         timed(f"installing Synapse {SYNAPSE_VERSION}", lambda: synapse(plan))
+    if "prosody" in plan.services and not (plan.dir / "xmpp-venv" / "complete").exists():
+        timed(f"installing slixmpp {SLIXMPP_VERSION}", lambda: venv(plan.dir / "xmpp-venv", "slixmpp", SLIXMPP_VERSION))
     return True
 
 
@@ -68,7 +72,7 @@ def packages(plan):
         checked(["apt-get", "update", "-q"], environment)
         checked(["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing], environment)
     # Not now, and not after the next boot either.
-    for package in {"postfix", "dovecot-core", "postgresql"} & set(missing) if shutil.which("systemctl") else []:
+    for package in {"postfix", "dovecot-core", "postgresql", "prosody"} & set(missing) if shutil.which("systemctl") else []:
         subprocess.run(["systemctl", "disable", package.removesuffix("-core")], capture_output=True, check=False)
     return True
 
@@ -117,8 +121,11 @@ def python_of(plan):
 
 
 def synapse(plan):
-    venv = plan.dir / "synapse-venv"
-    shutil.rmtree(venv, ignore_errors=True)
-    checked([sys.executable, "-m", "venv", str(venv)])
-    checked([str(venv / "bin" / "pip"), "install", "-q", f"matrix-synapse=={SYNAPSE_VERSION}"])
-    (venv / "complete").write_text(SYNAPSE_VERSION)
+    venv(plan.dir / "synapse-venv", "matrix-synapse", SYNAPSE_VERSION)
+
+
+def venv(folder, package, version):
+    shutil.rmtree(folder, ignore_errors=True)
+    checked([sys.executable, "-m", "venv", str(folder)])
+    checked([str(folder / "bin" / "pip"), "install", "-q", f"{package}=={version}"])
+    (folder / "complete").write_text(version)

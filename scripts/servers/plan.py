@@ -11,14 +11,19 @@ from pathlib import Path
 
 from servers.process import Trouble
 
-SERVICES = ["synapse", "postfix", "dovecot", "postgres"]
+SERVICES = ["synapse", "postfix", "dovecot", "postgres", "prosody"]
 HOST = "127.0.0.1"
 PASSWORD = "secret"
+# Where the people outside have their XMPP accounts; each slot has a component below it.
+XMPP_DOMAIN = "xmpp.test"
 # Below 32768, where Linux begins to give ports to outgoing connections.
 TEST_PORTS = 21000
 RANGES = 8
 RANGE = 500
-OFFSETS = {"synapse": 0, "smtp": 1, "submission": 2, "smtps": 3, "imap": 4, "imaps": 5, "lmtp": 6, "postgres": 7}
+OFFSETS = {
+    "synapse": 0, "smtp": 1, "submission": 2, "smtps": 3, "imap": 4, "imaps": 5, "lmtp": 6, "postgres": 7,
+    "xmpp": 8, "xmpp_component": 9, "xmpp_http": 10,
+}
 FIRST_SLOT = 100
 SLOT_PORTS = 10
 # A Unix socket's path has at most 107 bytes; the longest below this folder needs about 45.
@@ -110,6 +115,9 @@ class Plan:
     def slot_folder(self, slot):
         return self.dir / slot.folder
 
+    def xmpp_domain(self, slot):
+        return f"{slot.name}.{XMPP_DOMAIN}"
+
     def registration(self, slot):
         return self.slot_folder(slot) / "registration.yaml"
 
@@ -182,6 +190,15 @@ class Plan:
             "mail_ports": mail,
             "outside_domain": "example.org",
             "postgres": {"url": f"postgres://fehmarn@{HOST}:{self.port('postgres')}/fehmarn", "port": self.port("postgres")},
+            "xmpp": {
+                "domain": XMPP_DOMAIN,
+                "port": self.port("xmpp"),
+                "component_port": self.port("xmpp_component"),
+                "http_port": self.port("xmpp_http"),
+                "secret": self.shared_secret,
+                # With slixmpp, for the people outside.
+                "python": str(self.dir / "xmpp-venv" / "bin" / "python"),
+            },
             "slots": [self.slot_for_readers(slot) for slot in self.slots],
         }
 
@@ -192,6 +209,7 @@ class Plan:
             "config": str(self.slot_folder(slot) / "config.yaml"),
             "registration": str(self.registration(slot)),
             "listen": f"{HOST}:{slot.ports(self.port_base)['listen_port']}",
+            "xmpp_domain": self.xmpp_domain(slot),
             "imap_login": f"{slot.name}@{slot.imap_domain}" if slot.imap_domain else None,
             **slot.ports(self.port_base),
         }

@@ -30,9 +30,10 @@ from servers.plan import SERVICES, Plan
 from servers.postfix import Postfix
 from servers.postgres import Postgres
 from servers.process import Trouble
+from servers.prosody import Prosody
 from servers.synapse import Synapse
 
-CLASSES = {c.name: c for c in (Synapse, Postfix, Dovecot, Postgres)}
+CLASSES = {c.name: c for c in (Synapse, Postfix, Dovecot, Postgres, Prosody)}
 
 
 def main():

@@ -86,7 +86,10 @@ impl Posting<'_> {
             words = incoming::automatic(words, &language.say(&Text::Automatic));
         }
         if !self.arrival.body.text.is_empty() || self.arrival.attachments.is_empty() {
-            let words = incoming::answering(words, self.place.thread.as_ref(), self.place.answered.as_ref());
+            let words = match self.replaced().await? {
+                Some(event) => incoming::replacing(words, &event),
+                None => incoming::answering(words, self.place.thread.as_ref(), self.place.answered.as_ref()),
+            };
             let on_demand = self.upload_large_original().await?;
             self.send(0, Incoming::Message(Box::new(words), on_demand)).await?;
         }
@@ -98,6 +101,13 @@ impl Posting<'_> {
             }
         }
         self.explain().await
+    }
+
+    /// The event of which these are the new words. Nobody changes what another has said.
+    async fn replaced(&self) -> Result<Option<OwnedEventId>, Failure> {
+        let Some(id) = &self.arrival.replaces else { return Ok(None) };
+        let said = self.bridge.said_by(self.row, &self.arrival.from, id).await?;
+        Ok(said.into_iter().find(|message| message.room_id == self.place.room).map(|message| message.event_id))
     }
 
     /// The whole message, if it is shown only when somebody asks for it.

@@ -66,6 +66,10 @@ pub(super) enum Purpose {
         to: OwnedEventId,
         emoji: String,
     },
+    /// A message that was sent is taken back.
+    Withdrawal {
+        of: OwnedEventId,
+    },
 }
 
 /// One event of a delivery.
@@ -106,7 +110,7 @@ impl Outgoing {
     pub(super) fn about(&self) -> Option<&OwnedEventId> {
         match &self.purpose {
             Purpose::Message => self.parts.last().map(|part| &part.event),
-            Purpose::Correction { of, .. } => Some(of),
+            Purpose::Correction { of, .. } | Purpose::Withdrawal { of } => Some(of),
             Purpose::Reaction { to, .. } => Some(to),
         }
     }
@@ -269,6 +273,9 @@ impl Bridge {
                 thread: Thread::default(),
                 quote: None,
                 reaction: None,
+                reactions: None,
+                replaces: None,
+                takes_back: None,
                 body: Body::default(),
                 attachments: Vec::new(),
                 written_at: event.at,

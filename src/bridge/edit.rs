@@ -241,6 +241,9 @@ impl Bridge {
             self.connectors.get(message.connector.as_str()).is_some_and(|port| port.capabilities().deletes)
         };
         let crossed = tx.crossed(target).await?;
+        for message in crossed.iter().filter(|message| has_arrived(message) && can_delete(message)) {
+            self.withdraw(event, scene, target, message, work);
+        }
         is_gone |= crossed.iter().any(|message| has_arrived(message) && !can_delete(message));
         if is_gone {
             let once = format!("gone {target}");
@@ -249,6 +252,17 @@ impl Bridge {
             work.inbox.extend(notice);
         }
         Ok(())
+    }
+
+    /// Asks the one who has got a message to forget it.
+    fn withdraw(&self, event: &Event<'_>, scene: &Scene<'_>, target: &EventId, message: &Message, work: &mut Work) {
+        let audiences = self.audiences(scene.portal, scene.only);
+        let Some(audience) = audiences.iter().find(|audience| audience.connector == message.connector) else { return };
+        let Some((ghost, to)) = audience.ghosts.iter().find(|(_, to)| *to == message.remote_user) else { return };
+        let (words, replaced) = (Words::default(), Vec::new());
+        let part = Part { event: event.id.clone(), at: event.at, words, reply_to: None, fallback: None, replaced };
+        let outgoing = self.outgoing(event, scene, audience, Purpose::Withdrawal { of: target.to_owned() }, part);
+        work.drafts.push(self.draft(event, audience, addressed(&outgoing, ghost, to)));
     }
 }
 

@@ -45,6 +45,8 @@ impl Bridge {
         match connector.read(&raw, row.attempts).await? {
             Inbound::Message(arrival) => self.deliver_arrival(row, &arrival).await,
             Inbound::Receipt(receipt) => self.take_receipt(row, &receipt).await,
+            Inbound::TakenBack(gone) => self.hide(row, &gone).await,
+            Inbound::Reactions(reactions) => self.show_reactions(row, &reactions).await,
         }
     }
 }

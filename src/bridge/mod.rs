@@ -3,6 +3,7 @@
 mod again;
 mod arrival;
 mod attendance;
+mod change;
 mod command;
 mod company;
 mod delivery;

@@ -46,7 +46,8 @@ impl Bridge {
             Purpose::Correction { of, first } => {
                 self.correction(&outgoing, &known, connector.as_ref(), of, *first).await?
             }
-            Purpose::Reaction { to, emoji } => self.reaction(&outgoing, &known, to, emoji).await,
+            Purpose::Reaction { to, emoji } => self.reaction(&outgoing, &known, connector.as_ref(), to, emoji).await?,
+            Purpose::Withdrawal { of } => self.withdrawal(&outgoing, &known, of),
         };
         let Some(mut delivery) = delivery else { return Ok(Done::default()) };
         let limit = connector.capabilities().attachment_bytes;
@@ -113,6 +114,15 @@ impl Bridge {
         });
         let Some(new) = outgoing.parts.last().map(|part| &part.words) else { return Ok(None) };
         let Some(changed) = difference(old_words.as_ref(), first, new) else { return Ok(None) };
+        if connector.capabilities().edits {
+            return Ok(Some(Delivery {
+                thread: known.place(outgoing, None),
+                replaces: Some(own.remote_message.clone()),
+                body: new.body.clone(),
+                attachments: changed.file.into_iter().collect(),
+                ..written_last(outgoing)
+            }));
+        }
         let was = old_words.as_ref().map_or("", |old| match &old.file {
             Some(file) if old.body.text.trim().is_empty() => &file.name,
             _ => &old.body.text,
@@ -129,13 +139,38 @@ impl Bridge {
     }
 
     /// A reaction alone. `None`: the recipient does not know what it is about.
-    async fn reaction(&self, outgoing: &Outgoing, known: &Known, to: &EventId, emoji: &str) -> Option<Delivery> {
-        let answered = known.remote(to, outgoing)?;
+    async fn reaction(
+        &self,
+        outgoing: &Outgoing,
+        known: &Known,
+        connector: &dyn Connector,
+        to: &EventId,
+        emoji: &str,
+    ) -> Result<Option<Delivery>, Failure> {
+        let Some(answered) = known.remote(to, outgoing) else { return Ok(None) };
         let text = self.reaction_line(outgoing, to, emoji, &known.crossed, true).await;
-        Some(Delivery {
+        let mut delivery = Delivery {
             thread: known.place(outgoing, Some(answered)),
             reaction: Some(emoji.to_owned()),
             body: Body { text, html: None },
+            ..written_last(outgoing)
+        };
+        if connector.capabilities().reactions
+            && let Some(writer) = self.staff_id(&outgoing.delivery.writer.user)
+        {
+            let intent = self.homeserver.intent(&outgoing.ghost);
+            delivery.reactions = Some(intent.reactions(&outgoing.room, to, &writer).await?);
+        }
+        Ok(Some(delivery))
+    }
+
+    /// The wish that something be forgotten. `None`: the recipient does not have it.
+    fn withdrawal(&self, outgoing: &Outgoing, known: &Known, of: &EventId) -> Option<Delivery> {
+        let is_it = |message: &&Message| message.event_id == of && message.remote_user == outgoing.delivery.to;
+        let message = known.crossed.iter().find(is_it)?;
+        Some(Delivery {
+            takes_back: Some(message.remote_message.clone()),
+            body: Body { text: self.language.say(&Text::TakenBack), html: None },
             ..written_last(outgoing)
         })
     }
@@ -239,7 +274,9 @@ fn done(
         remote_message: sent.message.clone(),
         state: MessageState::Sent,
     };
-    let messages = outgoing.parts.iter().map(message).collect();
+    // A set of reactions takes the place of another: none of them can be taken back by itself, and no withdrawal can.
+    let is_message = delivery.reactions.is_none() && delivery.takes_back.is_none();
+    let messages = outgoing.parts.iter().filter(|_| is_message).map(message).collect();
     let thread = known.after(row, outgoing, &delivery, sent);
     Done { messages, thread, originals: Vec::new(), follow_up, accepted: None }
 }

@@ -33,7 +33,7 @@ fn concerned(outgoing: &Outgoing) -> Vec<&EventId> {
     events.extend(first.and_then(|part| part.reply_to.as_deref()));
     events.extend(outgoing.thread.as_deref());
     match &outgoing.purpose {
-        Purpose::Correction { of, .. } => events.push(of),
+        Purpose::Correction { of, .. } | Purpose::Withdrawal { of } => events.push(of),
         Purpose::Reaction { to, .. } => events.push(to),
         Purpose::Message => {}
     }
@@ -49,7 +49,9 @@ impl Bridge {
         crossed.retain(|message| message.connector == row.connector);
         let target = match &outgoing.purpose {
             Purpose::Message => None,
-            Purpose::Correction { of: target, .. } | Purpose::Reaction { to: target, .. } => Some(target),
+            Purpose::Correction { of: target, .. }
+            | Purpose::Reaction { to: target, .. }
+            | Purpose::Withdrawal { of: target } => Some(target),
         };
         // What is said of a message is said where that stands.
         let there = crossed.iter().find(|message| Some(&message.event_id) == target);
@@ -106,7 +108,7 @@ impl Known {
         delivery: &Delivery,
         sent: &Sent,
     ) -> Option<ThreadState> {
-        if delivery.reaction.is_some() || self.served.is_some() {
+        if delivery.reaction.is_some() || delivery.takes_back.is_some() || self.served.is_some() {
             return None;
         }
         Some(ThreadState {

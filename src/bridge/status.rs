@@ -88,9 +88,12 @@ impl Shown {
 /// Why it failed, as clients are told.
 pub(super) fn cause(reason: Reason) -> Cause {
     match reason {
-        Reason::UnknownRecipient | Reason::MailboxFull | Reason::Refused | Reason::Unreachable | Reason::Busy => {
-            Cause::Network
-        }
+        Reason::UnknownRecipient
+        | Reason::NobodyThere
+        | Reason::MailboxFull
+        | Reason::Refused
+        | Reason::Unreachable
+        | Reason::Busy => Cause::Network,
         Reason::TooLarge | Reason::Unreadable => Cause::Content,
         Reason::AccessDenied | Reason::Internal => Cause::Bridge,
     }

@@ -71,6 +71,8 @@ pub enum Text<'a> {
     },
     CannotCross(Untold),
     AlreadySent,
+    /// What people outside read of a message that was taken back, should their program not hide it.
+    TakenBack,
     /// What a correction begins with, with and without the words that it corrects.
     CorrectionOf {
         quote: &'a str,
@@ -168,6 +170,7 @@ impl Language {
             Text::CannotCross(Untold::Call) => self.look_up("cannot-cross-call", &[]),
             Text::CannotCross(Untold::LiveLocation) => self.look_up("cannot-cross-live-location", &[]),
             Text::AlreadySent => self.look_up("already-sent", &[]),
+            Text::TakenBack => self.look_up("taken-back", &[]),
             Text::CorrectionOf { quote } => self.look_up("correction-of", &[("quote", quote)]),
             Text::Correction => self.look_up("correction", &[]),
             Text::ReactionTo { emoji, quote } => self.look_up("reaction-to", &[("emoji", emoji), ("quote", quote)]),

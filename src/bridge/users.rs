@@ -1,8 +1,14 @@
 //! Which members of staff exist.
 
 use super::{Bridge, Level};
-use crate::{connector::Directory, failure::Failure, ids::LocalUser, store::now};
+use crate::{
+    connector::{Directory, Profile},
+    failure::Failure,
+    ids::LocalUser,
+    store::now,
+};
 use async_trait::async_trait;
+use bytes::Bytes;
 use ruma::{OwnedUserId, UserId};
 use std::time::{Duration, Instant};
 
@@ -12,6 +18,8 @@ const CONFIRMED_FOR_MS: i64 = 24 * 3600 * 1000;
 /// addresses does not become a flood of requests, and a new colleague can be written to soon.
 const KNOWN_FOR: Duration = Duration::from_secs(600);
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
+/// The largest picture of a member of staff that people outside are shown, in bytes.
+const PICTURE: u64 = 200_000;
 
 impl Bridge {
     /// The Matrix id of a member of staff; `None` if there can be no such id.
@@ -45,5 +53,19 @@ impl Directory for Bridge {
         let exists = self.exists(&user).await?;
         self.users.remember(user, (exists, Instant::now()));
         Ok(exists)
+    }
+
+    async fn profile(&self, user: &LocalUser) -> Result<Option<Profile>, Failure> {
+        if !self.knows(user).await? {
+            return Ok(None);
+        }
+        let Some(id) = self.staff_id(user) else { return Ok(None) };
+        let Some(profile) = self.homeserver.profile(&id).await? else { return Ok(None) };
+        let picture = match profile.avatar_url {
+            // A picture that is too large or gone is none.
+            Some(uri) => self.homeserver.download(&uri, PICTURE).await.unwrap_or_default(),
+            None => Bytes::new(),
+        };
+        Ok(Some(Profile { name: profile.displayname.unwrap_or_else(|| user.to_string()), picture }))
     }
 }

@@ -8,7 +8,9 @@ use ruma::{
         MessageLikeEventType,
         reaction::ReactionEventContent,
         relation::{Reply, Thread},
-        room::message::{MessageType, NoticeMessageEventContent, Relation, RoomMessageEventContent},
+        room::message::{
+            MessageType, NoticeMessageEventContent, Relation, ReplacementMetadata, RoomMessageEventContent,
+        },
     },
     serde::Raw,
 };
@@ -75,6 +77,11 @@ pub fn answering(
         (None, None) => None,
     };
     content
+}
+
+/// The same message in the place of an earlier one.
+pub fn replacing(content: RoomMessageEventContent, event: &OwnedEventId) -> RoomMessageEventContent {
+    content.make_replacement(ReplacementMetadata::new(event.clone(), None))
 }
 
 impl Intent<'_> {

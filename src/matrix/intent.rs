@@ -2,7 +2,7 @@
 
 use super::{Error, Homeserver, marks::Mark};
 use ruma::{
-    DeviceId, EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, TransactionId, UserId,
+    DeviceId, EventId, OwnedEventId, OwnedMxcUri, OwnedRoomId, OwnedUserId, RoomId, TransactionId, UserId,
     api::client::{
         account::register::{self, LoginType},
         device::update_device,
@@ -10,17 +10,20 @@ use ruma::{
         message::send_message_event,
         profile::{get_profile, set_display_name},
         receipt::create_receipt,
+        redact::redact_event,
+        relations::get_relating_events_with_rel_type_and_event_type,
         room::{create_room, get_room_event},
         state::{get_state_event_for_key, send_state_event},
     },
     device_id,
     events::{
         AnyMessageLikeEventContent, AnyTimelineEvent, MessageLikeEventContent, MessageLikeEventType, StateEventType,
+        TimelineEventType, relation::RelationType,
     },
     serde::Raw,
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{json, value::RawValue};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Every ghost has this one device: the homeserver remembers transaction ids by device, across its own restarts.
@@ -39,6 +42,7 @@ pub struct Intent<'a> {
 #[serde(default)]
 pub struct Profile {
     pub displayname: Option<String>,
+    pub avatar_url: Option<OwnedMxcUri>,
 }
 
 /// What routing needs to know of a room.
@@ -71,8 +75,9 @@ impl Homeserver {
     pub async fn profile(&self, user: &UserId) -> Result<Option<Profile>, Error> {
         match self.send(get_profile::v3::Request::new(user.to_owned()), None, None).await {
             Ok(answer) => {
-                let name = answer.get("displayname").and_then(|name| name.as_str()).map(str::to_owned);
-                Ok(Some(Profile { displayname: name }))
+                let text = |field: &str| answer.get(field).and_then(|value| value.as_str()).filter(|it| !it.is_empty());
+                let avatar_url = text("avatar_url").map(OwnedMxcUri::from);
+                Ok(Some(Profile { displayname: text("displayname").map(str::to_owned), avatar_url }))
             }
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -187,6 +192,31 @@ impl Intent<'_> {
     ) -> Result<OwnedEventId, Error> {
         let request = send_message_event::v3::Request::new_raw(room.to_owned(), txn.to_owned(), kind, content);
         Ok(self.homeserver.send(request, Some(&self.user), Some(device())).await?.event_id)
+    }
+
+    /// Takes an event back, for everybody. Safe to repeat.
+    pub async fn redact(&self, room: &RoomId, event: &EventId, txn: &TransactionId) -> Result<(), Error> {
+        let request = redact_event::v3::Request::new(room.to_owned(), event.to_owned(), txn.to_owned());
+        self.homeserver.send(request, Some(&self.user), Some(device())).await.map(drop)
+    }
+
+    /// The emoji that somebody has under an event now, the newest first; at most a page of them.
+    pub async fn reactions(&self, room: &RoomId, event: &EventId, of: &UserId) -> Result<Vec<String>, Error> {
+        let (relation, kind) = (RelationType::Annotation, TimelineEventType::Reaction);
+        let request = get_relating_events_with_rel_type_and_event_type::v1::Request::new(
+            room.to_owned(),
+            event.to_owned(),
+            relation,
+            kind,
+        );
+        let events = self.send(request).await?.chunk;
+        let emoji = events.iter().filter_map(|event| {
+            let sender = event.get_field::<OwnedUserId>("sender").ok()??;
+            let content = event.get_field::<Box<RawValue>>("content").ok()??;
+            let annotation = super::content::annotation(content.get()).ok()??;
+            (sender == of).then_some(annotation.emoji)
+        });
+        Ok(emoji.collect())
     }
 
     /// Shows everybody in the room that the user has read so far.

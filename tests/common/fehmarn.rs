@@ -38,6 +38,8 @@ pub struct Setup {
     pub imap: bool,
     /// What stands behind `senders:`.
     pub senders: Option<String>,
+    /// Lines of the section `xmpp`, should there be one.
+    pub xmpp: Option<Vec<String>>,
     /// Lines below `permissions:`.
     pub permissions: Vec<String>,
     /// More lines outside of any section.
@@ -78,6 +80,7 @@ impl Setup {
             email: Vec::new(),
             core: Vec::new(),
             identity: None,
+            xmpp: None,
             survives_file_limit: false,
             slot,
             taken,
@@ -91,6 +94,21 @@ impl Setup {
         setup.domain = setup.slot.imap_domain.clone();
         setup.lmtp = false;
         setup.imap = true;
+        setup
+    }
+
+    /// With XMPP over Prosody as well.
+    pub fn with_xmpp() -> Self {
+        let mut setup = Self::new();
+        let (domain, xmpp) = (&setup.slot.xmpp_domain, &servers().xmpp);
+        setup.xmpp = Some(vec![
+            "host: 127.0.0.1".into(),
+            format!("port: {}", xmpp.component_port),
+            format!("domain: {domain}"),
+            format!("secret: {:?}", xmpp.secret),
+            format!("upload: upload.{}", xmpp.domain),
+            format!("files_from: [\"127.0.0.1:{}\"]", xmpp.http_port),
+        ]);
         setup
     }
 
@@ -158,6 +176,10 @@ impl Setup {
         }
         if let Some(senders) = &self.senders {
             text += &format!("    senders: {senders}\n");
+        }
+        if let Some(lines) = &self.xmpp {
+            text += "  xmpp:\n";
+            text.extend(lines.iter().map(|line| format!("    {line}\n")));
         }
         text.extend(self.core.iter().map(|line| format!("{line}\n")));
         text

@@ -8,6 +8,7 @@
 //! | `staff` | somebody who writes in Matrix; `events`: what they read there |
 //! | `relations` | what they do with messages that are there: edits, reactions, threads |
 //! | `outside` | somebody who has e-mail; `letter`: what they write, `mail`: what they get |
+//! | `contact` | somebody who has XMPP |
 //! | `conversation` | both, who have begun to write to each other |
 //! | `lmtp` | a mail server that hands over mail |
 //! | `dns` | a name server |
@@ -17,6 +18,7 @@
 //! | `gate` | a connection that can be cut |
 //! | `wait` | waiting for a condition |
 
+pub mod contact;
 pub mod conversation;
 pub mod dns;
 pub mod events;
@@ -37,6 +39,7 @@ pub mod slot;
 pub mod staff;
 pub mod wait;
 
+pub use contact::Contact;
 pub use conversation::Conversation;
 pub use events::{body, html, sender};
 pub use fehmarn::{Fehmarn, Setup};

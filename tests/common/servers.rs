@@ -24,6 +24,7 @@ pub struct Servers {
     pub synapse: Synapse,
     pub mail_ports: MailPorts,
     pub postgres: Postgres,
+    pub xmpp: Xmpp,
     pub slots: Vec<Slot>,
 }
 
@@ -41,6 +42,19 @@ pub struct MailPorts {
     /// With STARTTLS, and only for who has signed in.
     pub submission: u16,
     pub imap: u16,
+}
+
+#[derive(Deserialize)]
+pub struct Xmpp {
+    /// Where the people outside have their accounts.
+    pub domain: String,
+    pub port: u16,
+    pub component_port: u16,
+    pub http_port: u16,
+    /// Of every slot's component.
+    pub secret: String,
+    /// A Python that has slixmpp.
+    pub python: PathBuf,
 }
 
 #[derive(Deserialize)]

@@ -20,6 +20,8 @@ pub struct Slot {
     /// Postfix puts mail for this domain into the one mailbox of `imap_login`.
     pub imap_domain: String,
     pub imap_login: String,
+    /// The domain of its component.
+    pub xmpp_domain: String,
     pub dir: PathBuf,
     pub registration: PathBuf,
     pub listen_port: u16,
@@ -63,7 +65,11 @@ fn try_take(slot: &Slot) -> Option<Taken> {
 impl Slot {
     /// The Matrix id of the ghost of an address.
     pub fn ghost(&self, address: &str) -> String {
-        let mut id = format!("@{}email_", self.prefix);
+        self.ghost_of("email", address)
+    }
+
+    pub fn ghost_of(&self, connector: &str, address: &str) -> String {
+        let mut id = format!("@{}{connector}_", self.prefix);
         for byte in address.bytes() {
             match byte {
                 b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' => id.push(byte.into()),

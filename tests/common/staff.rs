@@ -151,12 +151,17 @@ impl Staff {
     /// Uploads a file and sends it as `m.file` or `m.image`.
     pub async fn send_file(&self, room: &str, msgtype: &str, file: &File<'_>) -> String {
         let url = format!("{}/_matrix/media/v3/upload?filename={}", servers().synapse.url, percent(file.name));
-        let request = self.http.post(url).bearer_auth(&self.token);
-        let answer = request.header("Content-Type", file.media_type).body(file.bytes.to_vec()).send().await.unwrap();
-        let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        let uri = self.upload(&url, file.media_type, file.bytes).await;
         let info = json!({ "mimetype": file.media_type, "size": file.bytes.len() });
-        let uri = text(&answer, "/content_uri");
         self.send(room, json!({ "msgtype": msgtype, "body": file.name, "url": uri, "info": info })).await
+    }
+
+    /// Uploads a file to this URL of the media API; its `mxc://` URI.
+    pub async fn upload(&self, url: &str, media_type: &str, bytes: &[u8]) -> String {
+        let request = self.http.post(url).bearer_auth(&self.token).header("Content-Type", media_type);
+        let answer = request.body(bytes.to_vec()).send().await.unwrap();
+        let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        text(&answer, "/content_uri").to_owned()
     }
 
     /// The bytes behind an `mxc://` URI.

@@ -204,7 +204,7 @@ mod tests {
         let connector = build(&Document::new(Path::new("config.yaml"), section), &|_| None).unwrap();
         match connector.read(&fixture::raw("outlook-reply"), 1).await.unwrap() {
             Inbound::Message(arrival) => arrival.original.unwrap().at_once,
-            Inbound::Receipt(receipt) => panic!("{receipt:?}"),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -59,6 +59,7 @@ impl Reader<'_> {
             reaction: content.reaction,
             // Delta Chat says so in every mail.
             shows_reactions: content.reacts || !mail.headers.texts("Chat-Version").is_empty(),
+            replaces: None,
             subject,
             body: content.body,
             attachments: content.attachments,

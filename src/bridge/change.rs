@@ -1,0 +1,102 @@
+//! Remote to Matrix: what people outside change of what is there already.
+
+use super::{Bridge, notice::txn_id, worker::Done};
+use crate::{
+    failure::Failure,
+    ids::{RemoteMessageId, RemoteUserId, SourceId},
+    matrix::{Error, content},
+    message::{Reactions, TakenBack},
+    store::{Message, MessageState, Row},
+};
+use ruma::{
+    OwnedEventId, UserId,
+    events::{reaction::ReactionEventContent, relation::Annotation},
+};
+
+impl Bridge {
+    /// Takes back what somebody has said.
+    pub(super) async fn hide(&self, row: &Row, gone: &TakenBack) -> Result<Done, Failure> {
+        let Some(ghost) = self.ghosts.ghost(&row.connector, &gone.from) else { return Ok(Done::default()) };
+        for (n, message) in self.said_by(row, &gone.from, &gone.message).await?.iter().enumerate() {
+            self.take_away(row, &ghost, message, n).await?;
+        }
+        Ok(Done::default())
+    }
+
+    /// Makes somebody's reactions to a message those that they have now.
+    pub(super) async fn show_reactions(&self, row: &Row, reactions: &Reactions) -> Result<Done, Failure> {
+        let Some(ghost) = self.ghosts.ghost(&row.connector, &reactions.from) else { return Ok(Done::default()) };
+        let Some(target) = self.reacted_to(row, reactions).await? else { return Ok(Done::default()) };
+        let mut new = reactions.emoji.clone();
+        for (n, old) in self.said_by(row, &reactions.from, &reactions.message).await?.iter().enumerate() {
+            match self.emoji_of(&ghost, old).await? {
+                Some(emoji) if new.contains(&emoji) => new.retain(|it| *it != emoji),
+                Some(_) => self.take_away(row, &ghost, old, n).await?,
+                None => {}
+            }
+        }
+        let mut done = Done::default();
+        for emoji in new {
+            let txn = txn_id(&SourceId::new(format!("{} {emoji}", row.source)), &ghost, 0);
+            let content = ReactionEventContent::new(Annotation::new(target.event_id.clone(), emoji));
+            match self.homeserver.intent(&ghost).send_message(&target.room_id, &txn, &content).await {
+                Ok(event) => done.messages.push(reaction(&target, event, reactions)),
+                // The ghost has left the room, or this emoji is there already.
+                Err(Error::Refused { status: 400 | 403, .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        done.messages.iter().for_each(|message| self.reconcile.echoes.expect(&message.event_id));
+        Ok(done)
+    }
+
+    /// What somebody has said under this id, or has put under it.
+    pub(super) async fn said_by(
+        &self,
+        row: &Row,
+        person: &RemoteUserId,
+        id: &RemoteMessageId,
+    ) -> Result<Vec<Message>, Failure> {
+        let mut messages = self.store.messages(&row.connector, id).await?;
+        messages.retain(|message| message.state == MessageState::Received && message.remote_user == *person);
+        Ok(messages)
+    }
+
+    async fn reacted_to(&self, row: &Row, reactions: &Reactions) -> Result<Option<Message>, Failure> {
+        for id in &reactions.messages {
+            let known = self.store.messages(&row.connector, id).await?;
+            if let Some(message) = known.into_iter().find(|message| message.remote_user == reactions.from) {
+                return Ok(Some(message));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn emoji_of(&self, ghost: &UserId, message: &Message) -> Result<Option<String>, Failure> {
+        let Some(event) = self.homeserver.intent(ghost).event(&message.room_id, &message.event_id).await? else {
+            return Ok(None);
+        };
+        let content = event.get_field::<Box<serde_json::value::RawValue>>("content").ok().flatten();
+        let annotation = content.and_then(|content| content::annotation(content.get()).ok().flatten());
+        Ok(annotation.map(|annotation| annotation.emoji))
+    }
+
+    async fn take_away(&self, row: &Row, ghost: &UserId, message: &Message, n: usize) -> Result<(), Failure> {
+        let txn = txn_id(&row.source, ghost, n);
+        match self.homeserver.intent(ghost).redact(&message.room_id, &message.event_id, &txn).await {
+            // The ghost has left the room, or the event is gone.
+            Err(Error::Refused { status: 403 | 404, .. }) => Ok(()),
+            result => Ok(result?),
+        }
+    }
+}
+
+fn reaction(target: &Message, event_id: OwnedEventId, reactions: &Reactions) -> Message {
+    Message {
+        event_id,
+        remote_user: reactions.from.clone(),
+        remote_message: reactions.message.clone(),
+        state: MessageState::Received,
+        ..target.clone()
+    }
+}

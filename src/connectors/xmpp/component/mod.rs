@@ -1,0 +1,147 @@
+//! The connection to the server: one stream at a time, opened again whenever it ends.
+
+mod answer;
+mod proof;
+mod reception;
+mod session;
+mod stanza;
+mod stream;
+
+use super::{address::Identity, config::Server};
+use crate::{
+    connector::{Finding, Inbox},
+    failure::{Failure, Reason},
+    language::Language,
+};
+use proof::Done;
+use rand::Rng;
+use reception::Reception;
+use session::{End, Session};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{Mutex, mpsc, oneshot},
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use xmpp_parsers::minidom::Element;
+
+/// How many orders may wait for the stream.
+const WAITING: usize = 256;
+/// The server must prove within this time that it has taken a stanza, or answer a question.
+const ANSWER: Duration = Duration::from_secs(60);
+/// The wait before the stream is opened again: at once, then doubling.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What is to go over the stream.
+enum Order {
+    /// Stanzas that count as sent when that is proved. `id`: with which one of them would come back.
+    Send { stanzas: Vec<Element>, id: String, done: Done },
+    /// A question; the answer is a result or an error.
+    Ask { question: Element, answer: oneshot::Sender<Element> },
+}
+
+/// The one connection of this component.
+pub struct Component {
+    server: Server,
+    identity: Arc<Identity>,
+    language: Language,
+    orders: mpsc::Sender<Order>,
+    /// Taken by the one who runs it.
+    waiting: Mutex<mpsc::Receiver<Order>>,
+}
+
+impl Component {
+    pub fn new(server: Server, identity: Arc<Identity>, language: Language) -> Self {
+        let (orders, waiting) = mpsc::channel(WAITING);
+        Self { server, identity, language, orders, waiting: Mutex::new(waiting) }
+    }
+
+    /// Hands stanzas over. `Ok` only if the server has proved that it has all of them.
+    pub async fn send(&self, stanzas: Vec<Element>, id: String) -> Result<(), Failure> {
+        let (done, wait) = oneshot::channel();
+        self.order(Order::Send { stanzas, id, done }, wait).await?
+    }
+
+    /// Asks; an error stanza is a failure.
+    pub async fn ask(&self, question: Element) -> Result<Element, Failure> {
+        let (answer, wait) = oneshot::channel();
+        let answer = self.order(Order::Ask { question, answer }, wait).await?;
+        if answer.attr("type") == Some("error") {
+            return Err(super::convert::error::failure(&answer));
+        }
+        Ok(answer)
+    }
+
+    async fn order<T>(&self, order: Order, wait: oneshot::Receiver<T>) -> Result<T, Failure> {
+        let unreachable = |what: &str| Failure::transient(Reason::Unreachable, what);
+        let attempt = async {
+            self.orders.send(order).await.map_err(|_| unreachable("the connection has ended"))?;
+            wait.await.map_err(|_| unreachable("no connection to the XMPP server"))
+        };
+        timeout(ANSWER, attempt).await.map_err(|_| unreachable("the XMPP server does not answer"))?
+    }
+
+    /// Keeps a stream open until `stop`.
+    pub async fn run(&self, inbox: Inbox, stop: CancellationToken) {
+        let mut orders = self.waiting.lock().await;
+        let reception = Reception::new(self.identity.clone(), inbox, self.language);
+        let mut failures = 0;
+        while !stop.is_cancelled() {
+            let (server, domain) = (&self.server.host, &self.identity.domain);
+            let end = match stop.run_until_cancelled(stream::open(&self.server, &self.identity)).await {
+                None => return,
+                Some(Ok(stream)) => {
+                    tracing::info!(server, %domain, "connected to the XMPP server");
+                    let (end, worked) =
+                        Session::new(stream, &reception, &self.identity, stop.clone()).run(&mut orders).await;
+                    failures = if worked { 0 } else { failures + 1 };
+                    end
+                }
+                Some(Err(failure)) => {
+                    failures += 1;
+                    End::Failed(failure)
+                }
+            };
+            match end {
+                End::Stopped => return,
+                End::Failed(failure) => {
+                    tracing::warn!(server, %domain, detail = failure.detail, "no connection to the XMPP server; trying again");
+                }
+            }
+            refuse_for(pause(failures), &mut orders, &stop).await;
+        }
+    }
+
+    pub async fn check(&self) -> Finding {
+        let what = format!("XMPP {}:{}", self.server.host, self.server.port);
+        let result = match stream::open(&self.server, &self.identity).await {
+            Ok(_) => Ok(format!("knows {} as a component", self.identity.domain)),
+            Err(failure) if failure.detail.contains("conflict") => {
+                Ok(format!("{} is connected already, perhaps by Fehmarn itself", self.identity.domain))
+            }
+            Err(failure) if failure.reason == Reason::AccessDenied => Err(format!(
+                "{}; the server must know {} as a component, with the same secret",
+                failure.detail, self.identity.domain
+            )),
+            Err(failure) => Err(format!("{}; is the server's component port open for us?", failure.detail)),
+        };
+        Finding { what, result }
+    }
+}
+
+fn pause(failures: u32) -> Duration {
+    let longest = FIRST_PAUSE.saturating_mul(1 << failures.min(10)).min(LONGEST_PAUSE);
+    // What was connected until now may be back at once; what fails again and again is asked less and less.
+    if failures == 0 { FIRST_PAUSE } else { rand::rng().random_range(longest / 2..=longest) }
+}
+
+/// While there is no stream, whoever wants to send learns so at once, and tries again when it is their turn.
+async fn refuse_for(pause: Duration, orders: &mut mpsc::Receiver<Order>, stop: &CancellationToken) {
+    let refuse = async { while orders.recv().await.is_some() {} };
+    tokio::select! {
+        () = sleep(pause) => {}
+        () = stop.cancelled() => {}
+        () = refuse => {}
+    }
+}

@@ -1,0 +1,159 @@
+//! What has come over the stream: what is an arrival, and what is answered.
+
+use super::answer::{self, Asked};
+use crate::{
+    connector::{Inbox, Profile},
+    connectors::xmpp::{
+        address::Identity,
+        convert::{
+            error::Refusal,
+            incoming::{self, Sort},
+        },
+        xml::{Build, element, ns, stanza},
+    },
+    failure::{Failure, Reason},
+    ids::LocalUser,
+    language::Language,
+    message::RawArrival,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
+use xmpp_parsers::{jid::Jid, minidom::Element};
+
+/// Meanwhile nothing is read.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub struct Reception {
+    identity: Arc<Identity>,
+    inbox: Inbox,
+    language: Language,
+}
+
+/// What follows from a stanza.
+#[derive(Default)]
+pub struct Received {
+    pub arrival: Option<RawArrival>,
+    /// Written once the arrival is committed.
+    pub answers: Vec<Element>,
+}
+
+impl Received {
+    fn answer(answers: impl IntoIterator<Item = Element>) -> Self {
+        Self { arrival: None, answers: answers.into_iter().collect() }
+    }
+}
+
+impl Reception {
+    pub fn new(identity: Arc<Identity>, inbox: Inbox, language: Language) -> Self {
+        Self { identity, inbox, language }
+    }
+
+    pub async fn accept(&self, arrivals: &[RawArrival]) -> Result<(), Failure> {
+        self.inbox.accept(arrivals.to_vec(), None).await
+    }
+
+    /// `cut`: nothing but the outermost tag is left of it.
+    pub async fn receive(&self, stanza: &Element, cut: bool) -> Received {
+        let address = |name: &str| stanza.attr(name).and_then(|text| Jid::new(text).ok());
+        let (Some(from), Some(to)) = (address("from"), address("to")) else { return Received::default() };
+        // What one of ours writes to another goes through Matrix.
+        if from.domain() == self.identity.domain.domain() {
+            return Received::default();
+        }
+        if cut {
+            return Received::answer(Refusal::TooLarge.of(stanza, Some(&self.say("xmpp-too-large"))));
+        }
+        let user = self.identity.user_of(&to);
+        match (stanza.name(), user) {
+            ("message", Some(user)) => self.message(stanza, &from, user).await,
+            ("presence", Some(user)) => self.presence(stanza, &from, user).await,
+            ("presence", None) => Received::answer(answer::gateway_presence(&self.identity, stanza, &from)),
+            ("iq", user) => self.question(stanza, user).await,
+            _ => Received::default(),
+        }
+    }
+
+    fn say(&self, key: &str) -> String {
+        self.language.look_up(key, &[])
+    }
+
+    async fn message(&self, message: &Element, from: &Jid, user: LocalUser) -> Received {
+        let sort = incoming::sort(message);
+        if sort == Sort::Passing {
+            return Received::default();
+        }
+        if sort == Sort::Sealed {
+            return Received::answer(Refusal::Sealed.of(message, Some(&self.say("xmpp-sealed"))));
+        }
+        match self.knows(&user).await {
+            Ok(true) => {}
+            Ok(false) => return Received::answer(Refusal::Unknown.of(message, Some(&self.say("xmpp-unknown")))),
+            Err(failure) => {
+                tracing::warn!(detail = failure.detail, "cannot ask who is there; the message goes back");
+                return Received::answer(Refusal::NotNow.of(message, None));
+            }
+        }
+        let wants_receipt = sort == Sort::Words && message.has_child("request", ns::RECEIPTS);
+        let receipt = message.attr("id").filter(|_| wants_receipt).and_then(|id| self.receipt(&user, from, id));
+        let arrival = incoming::arrival(message, &from.to_bare(), user);
+        Received { arrival: Some(arrival), answers: receipt.into_iter().collect() }
+    }
+
+    /// XEP-0184. It is never asked for in a message without an id, and never answered itself.
+    fn receipt(&self, user: &LocalUser, to: &Jid, id: &str) -> Option<Element> {
+        let from = self.identity.full_address_of(user)?;
+        let received = element("received", ns::RECEIPTS).with("id", id);
+        Some(stanza("message", "chat", &from, to.as_str()).with("id", &format!("receipt-{id}")).holding(received))
+    }
+
+    /// Everybody may know that staff can be reached, as they could write to them. More is not said.
+    async fn presence(&self, presence: &Element, from: &Jid, user: LocalUser) -> Received {
+        let kind = presence.attr("type").unwrap_or_default();
+        if !matches!(kind, "subscribe" | "unsubscribe" | "probe") {
+            return Received::default();
+        }
+        let known = match self.knows(&user).await {
+            Ok(known) => known,
+            Err(_) => return Received::answer(Refusal::NotNow.of(presence, None)),
+        };
+        let photo = match known && kind != "unsubscribe" {
+            true => self.profile(&user).await.and_then(|profile| answer::photo_hash(&profile)),
+            false => None,
+        };
+        Received::answer(answer::presence(&self.identity, kind, from, &user, known, photo.as_deref()))
+    }
+
+    async fn knows(&self, user: &LocalUser) -> Result<bool, Failure> {
+        in_time(self.inbox.knows(user)).await
+    }
+
+    async fn profile(&self, user: &LocalUser) -> Option<Profile> {
+        match in_time(self.inbox.profile(user)).await {
+            Ok(profile) => profile,
+            Err(failure) => {
+                tracing::warn!(detail = failure.detail, "cannot ask for a profile");
+                None
+            }
+        }
+    }
+
+    async fn question(&self, iq: &Element, user: Option<LocalUser>) -> Received {
+        let answer = match answer::asked(iq) {
+            Asked::Nothing => None,
+            Asked::VCard => match &user {
+                Some(user) => match self.profile(user).await {
+                    Some(profile) => answer::vcard(iq, &profile),
+                    None => Refusal::Unknown.of(iq, None),
+                },
+                None => Refusal::NotOffered.of(iq, None),
+            },
+            asked => answer::to(iq, asked, &self.identity, user.as_ref(), self.language),
+        };
+        Received::answer(answer)
+    }
+}
+
+async fn in_time<T>(asking: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let late = || Err(Failure::transient(Reason::Unreachable, "no answer in time about a member of staff"));
+    timeout(PATIENCE, asking).await.unwrap_or_else(|_| late())
+}

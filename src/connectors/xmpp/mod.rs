@@ -1,0 +1,105 @@
+//! XMPP, as an external component of a server (XEP-0114).
+//!
+//! | folder or file | what |
+//! |---|---|
+//! | `config` | the section of the configuration |
+//! | `address`, `xml` | pure: JIDs and ids, and building XML |
+//! | `convert` | pure: a delivery becomes stanzas, a stanza becomes an arrival or a receipt |
+//! | `component` | the socket: one stream, what is written and proved, what is read, committed and answered |
+//! | `files` | uploads to the server, and what others have uploaded |
+
+mod address;
+mod component;
+mod config;
+mod convert;
+mod files;
+mod xml;
+
+use crate::{
+    connector::{Capabilities, Connector, Field, Finding, Inbox, Kind, Network, Spoken},
+    failure::Failure,
+    ids::RemoteUserId,
+    message::{Delivery, Inbound, RawArrival, Sent},
+    yaml::{self, Document},
+};
+use address::Identity;
+use async_trait::async_trait;
+use component::Component;
+use config::Config;
+use convert::{incoming, outgoing};
+use files::Files;
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+pub const KIND: Kind = Kind { name: "xmpp", network: NETWORK, build };
+
+const NETWORK: Network = Network {
+    title: "XMPP",
+    person: Field { name: "jid", pattern: r"[^\s@/]+@[^\s@/]+", example: "bob@example.org" },
+    room: None,
+    medium: None,
+};
+
+/// Deliveries that wait for their proof at the same time; one ping proves many.
+const AT_ONCE: usize = 64;
+
+struct Xmpp {
+    identity: Arc<Identity>,
+    component: Component,
+    files: Files,
+    max_file: u64,
+}
+
+fn build(document: &Document, env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error> {
+    let Config { language, identity, server, upload, files_from, max_file } = Config::read(document, env)?;
+    let identity = Arc::new(identity);
+    let component = Component::new(server, identity.clone(), language);
+    let files = Files::new(upload, files_from, max_file);
+    Ok(Arc::new(Xmpp { identity, component, files, max_file }))
+}
+
+#[async_trait]
+impl Connector for Xmpp {
+    fn spoken(&self) -> Spoken {
+        Spoken { words: &["xmpp", "jabber"], example: "bob@example.org", first: false }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            attachment_bytes: if self.files.can_upload() { self.max_file } else { 0 },
+            concurrency: AT_ONCE,
+            hold: Duration::ZERO,
+            edits: true,
+            deletes: true,
+            reactions: true,
+        }
+    }
+
+    fn parse_address(&self, text: &str) -> Option<RemoteUserId> {
+        self.identity.person(text)
+    }
+
+    async fn run(&self, inbox: Inbox, stop: CancellationToken) -> Result<(), Failure> {
+        self.component.run(inbox, stop).await;
+        Ok(())
+    }
+
+    async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure> {
+        let uploads = self.files.upload(&self.component, &self.identity, delivery).await?;
+        let composed = outgoing::compose(&self.identity, delivery, &uploads)?;
+        self.component.send(composed.stanzas, composed.message.to_string()).await?;
+        Ok(Sent { message: composed.message, subject: None, receipt_follows: false })
+    }
+
+    async fn read(&self, raw: &RawArrival, attempt: u32) -> Result<Inbound, Failure> {
+        let mut read = incoming::read(&self.identity, raw)?;
+        if let (Inbound::Message(arrival), Some(url)) = (&mut read.inbound, &read.file) {
+            self.files.fetch(url, attempt, arrival).await?;
+        }
+        Ok(read.inbound)
+    }
+
+    async fn check(&self) -> Vec<Finding> {
+        vec![self.component.check().await]
+    }
+}
