@@ -101,6 +101,9 @@ async fn whoever_asks_for_it_gets_the_whole_mail_as_it_came() {
     assert_eq!(talk.mailed().await, ["Guten Tag", "Ende"], "asking is no mail");
 }
 
+/// What people can do about a mail that came back.
+const AGAIN: &str = "Reagieren Sie mit \u{1f501} auf Ihre Nachricht, um sie noch einmal zu senden.";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn delays_readings_complaints_and_returns_change_what_the_writer_sees() {
     let talk = Conversation::begin(Fehmarn::new().await).await;
@@ -113,7 +116,7 @@ async fn delays_readings_complaints_and_returns_change_what_the_writer_sees() {
             ),
         ),
         ("complaint-arf", format!("{bob} hat Ihre Nachricht als unerw\u{fc}nscht gemeldet.")),
-        ("bounce-gmx-de", format!("Die Nachricht an {bob} kam zur\u{fc}ck: Das Postfach ist voll.")),
+        ("bounce-gmx-de", format!("Die Nachricht an {bob} kam zur\u{fc}ck: Das Postfach ist voll. {AGAIN}")),
     ] {
         let said = talk.anna.say(&talk.room, name).await;
         let sent = talk.bob.wait_for_text(name).await;
