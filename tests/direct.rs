@@ -1,8 +1,9 @@
 //! One direct room for each member of staff and each person outside.
 
 use crate::common::{
-    Conversation, Fehmarn, Letter, Outside, Staff,
+    Conversation, Fehmarn, Letter, Outside, Setup, Staff,
     events::{bodies, text},
+    gate::Gate,
     servers, until,
 };
 
@@ -68,6 +69,37 @@ async fn who_clicks_twice_gets_one_room() {
     .await;
     anna.say(&rooms[kept], "Guten Tag").await;
     bob.wait_for_text("Guten Tag").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_write_to_each_other_in_the_same_moment_meet_in_one_room() {
+    let mut setup = Setup::new();
+    let mut gate = Gate::new(setup.slot.spare_ports[0], servers().synapse.port);
+    setup.homeserver = gate.url();
+    gate.open().await;
+    let fehmarn = setup.start().await;
+    let (anna, bob, eve) = (Staff::new("Anna Muster").await, Outside::new("Bob"), Outside::new("Eve"));
+    let (ghost, address) = (fehmarn.slot().ghost(&bob.address), anna.address(&fehmarn.slot().domain));
+    // From now on Fehmarn knows that Anna is there.
+    eve.send(Letter::new(&eve, &address).text("Vorher")).await;
+    let other = anna.wait_for_invitation(&fehmarn.slot().ghost(&eve.address)).await;
+    anna.join(&other).await;
+    anna.say(&other, "Danke").await;
+    eve.wait_for_text("Danke").await;
+    gate.close().await;
+    bob.send(Letter::new(&bob, &address).text("Eine Frage")).await;
+    let row = async |kind: &str| {
+        let rows = async || fehmarn.rows(kind).into_iter().find(|row| row.contains("unreachable"));
+        until(kind, rows).await
+    };
+    row("arrival").await;
+    let room = anna.direct_chat(&ghost).await;
+    anna.say(&room, "Auch eine").await;
+    row("join").await;
+    gate.open().await;
+    anna.wait_for_words(&room, &ghost, "Eine Frage").await;
+    bob.wait_for_text("Auch eine").await;
+    assert_eq!(anna.invitations().await, 0, "there is no second room");
 }
 
 /// As an invitation by address makes it: not marked as direct.

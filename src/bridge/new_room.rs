@@ -3,7 +3,7 @@
 use super::{Bridge, Text, company::Company};
 use crate::{
     failure::{Failure, Reason},
-    matrix::NewRoom,
+    matrix::{Error, NewRoom},
     message::Arrival,
     store::{Member, Membership, now},
 };
@@ -59,6 +59,12 @@ impl Bridge {
         ghost: &UserId,
         again: bool,
     ) -> Result<OwnedRoomId, Failure> {
+        let mut tx = self.store.begin().await?;
+        let known = tx.direct_room(staff, ghost).await?;
+        tx.commit().await?;
+        if known.is_some_and(|known| known.is_in_use()) {
+            return Err(room_elsewhere());
+        }
         let person = self.remote_of(ghost).map(|(_, remote)| remote.address().to_owned());
         let new = NewRoom {
             made_for: staff.to_string(),
@@ -94,9 +100,13 @@ impl Bridge {
     /// The two have got a direct room while we made this one: theirs counts, and the next attempt finds it.
     async fn give_way(&self, room: &RoomId, staff: &UserId, ghost: &UserId) -> Result<OwnedRoomId, Failure> {
         let intent = self.homeserver.intent(ghost);
-        intent.withdraw_invitation(room, staff).await?;
+        match intent.withdraw_invitation(room, staff).await {
+            // In a direct room both may do everything, and so nothing against each other: the invitation stays.
+            Err(Error::Refused { status: 403, .. }) => {}
+            result => result?,
+        }
         intent.leave(room, "").await?;
-        Err(Failure::transient(Reason::Busy, "the two have just got a direct room in another way"))
+        Err(room_elsewhere())
     }
 
     async fn make_room(&self, ghost: &UserId, new: &NewRoom, again: bool) -> Result<OwnedRoomId, Failure> {
@@ -114,6 +124,11 @@ impl Bridge {
         tx.expect_member(room, staff).await?;
         Ok(tx.commit().await?)
     }
+}
+
+/// The ghost is on its way into a room that the member of staff has made: the next attempt finds it there.
+fn room_elsewhere() -> Failure {
+    Failure::transient(Reason::Busy, "the two are just getting a direct room in another way")
 }
 
 fn joined_member() -> Member {
