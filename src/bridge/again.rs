@@ -3,18 +3,18 @@
 use super::{
     Bridge, Notice, Text,
     event::{Event, Kind},
+    inbox::own_row,
     texts::Sentence,
     work::{Scene, Work},
     worker::Done,
 };
 use crate::{
     failure::Failure,
-    ids::SourceId,
     matrix::{
         status::{Cause, SendState, SendStatus},
         written::plain_words,
     },
-    store::{Error, Membership, MessageState, NewRow, Row, Trouble, Tx, now},
+    store::{Error, Membership, MessageState, NewRow, Row, Trouble, Tx},
 };
 use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
@@ -158,16 +158,7 @@ pub(super) struct Again {
 
 impl Again {
     fn row(&self, asked: &EventId) -> NewRow {
-        NewRow {
-            kind: "again",
-            connector: "matrix".into(),
-            lane: format!("again {}", self.room),
-            source: SourceId::new(format!("again {asked}")),
-            target: self.room.to_string(),
-            room: Some(self.room.clone()),
-            payload: serde_json::to_vec(self).unwrap_or_default(),
-            due_at: now(),
-        }
+        own_row("again", format!("again {}", self.room), format!("again {asked}"), &self.room, self)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     },
 };
 use ruma::{RoomId, UserId};
+
 impl Bridge {
     /// Whether the bot can speak in a portal. The first who asks brings it in, should people let it; `ghost` is there.
     pub(super) async fn bot_attends(&self, room: &RoomId, ghost: &UserId) -> Result<bool, Failure> {
@@ -21,15 +22,12 @@ impl Bridge {
         if let Some(known) = self.attendance.recall(room) {
             return Ok(known);
         }
-        let is_in = match self.store.bot_is_in(room).await? {
-            Some(known) => known,
-            None => {
-                let is_in = self.bring_in_bot(room, ghost).await?;
-                self.note_bot(room, is_in).await?;
-                is_in
-            }
-        };
-        self.attendance.remember(room.to_owned(), is_in);
+        if let Some(known) = self.store.bot_is_in(room).await? {
+            self.attendance.remember(room.to_owned(), known);
+            return Ok(known);
+        }
+        let is_in = self.bring_in_bot(room, ghost).await?;
+        self.note_bot(room, is_in).await?;
         Ok(is_in)
     }
 

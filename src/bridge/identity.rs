@@ -1,9 +1,8 @@
 //! Invitations that were written to an address: the ghost claims them. And by what those who know an address find it.
 
-use super::{Bridge, Person};
+use super::{Bridge, Person, inbox::own_row};
 use crate::{
     failure::Failure,
-    ids::SourceId,
     matrix::SigningKey,
     store::{self, NewRow, Queue, Row, now},
 };
@@ -56,15 +55,11 @@ impl Bridge {
 
     /// Queues that the ghost claims its invitation. After `Ok` it will.
     pub async fn expect_invitation(&self, claim: &Claim) -> Result<(), store::Error> {
+        let once = format!("claim {}", claim.token);
         let row = NewRow {
-            kind: "claim",
-            connector: "matrix".into(),
-            lane: format!("claim {}", claim.token),
-            source: SourceId::new(format!("claim {}", claim.token)),
             target: claim.ghost.to_string(),
-            room: Some(claim.room.clone()),
-            payload: serde_json::to_vec(claim).unwrap_or_default(),
             due_at: now() + INVITATION_NEEDS.as_millis() as i64,
+            ..own_row("claim", once.clone(), once, &claim.room, claim)
         };
         let mut tx = self.store.begin().await?;
         tx.enqueue(Queue::Inbox, vec![row]);

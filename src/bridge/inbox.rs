@@ -11,11 +11,33 @@ use super::{
 };
 use crate::{
     failure::{Failure, Reason},
-    ids::LocalUser,
+    ids::{LocalUser, SourceId},
     message::{Inbound, RawArrival},
-    store::Row,
+    store::{NewRow, Row, now},
 };
-use serde::de::DeserializeOwned;
+use ruma::RoomId;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A row for what Fehmarn itself has to do in a room. Rows of one `lane` go one after the other; `source` tells this
+/// occasion from all others.
+pub(super) fn own_row(
+    kind: &'static str,
+    lane: String,
+    source: String,
+    room: &RoomId,
+    payload: &impl Serialize,
+) -> NewRow {
+    NewRow {
+        kind,
+        connector: "matrix".into(),
+        lane,
+        source: SourceId::new(source),
+        target: room.to_string(),
+        room: Some(room.to_owned()),
+        payload: serde_json::to_vec(payload).unwrap_or_default(),
+        due_at: now(),
+    }
+}
 
 impl Bridge {
     pub(super) async fn attempt_inbox(&self, row: &Row) -> Result<Done, Failure> {

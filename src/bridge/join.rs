@@ -7,6 +7,7 @@
 use super::{
     Bridge, Text,
     event::{Event, storable},
+    inbox::own_row,
     notice::txn_id,
     router::encrypted_once,
     texts::Sentence,
@@ -14,7 +15,6 @@ use super::{
 };
 use crate::{
     failure::{Failure, Reason},
-    ids::SourceId,
     matrix::{self, Backlog, RoomState, announcement},
     store::{Member, Membership, NewRow, Portal, Queue, Row, Tx, now},
 };
@@ -62,17 +62,9 @@ fn row(
     ghost: &UserId,
     payload: &impl Serialize,
 ) -> NewRow {
-    NewRow {
-        kind,
-        connector: "matrix".into(),
-        lane: lane(room, ghost),
-        // An upgrade brings several ghosts.
-        source: SourceId::new(format!("{kind} {invitation} {ghost}")),
-        target: ghost.to_string(),
-        room: Some(room.clone()),
-        payload: serde_json::to_vec(payload).unwrap_or_default(),
-        due_at: now(),
-    }
+    // An upgrade brings several ghosts.
+    let source = format!("{kind} {invitation} {ghost}");
+    NewRow { target: ghost.to_string(), ..own_row(kind, lane(room, ghost), source, room, payload) }
 }
 
 fn lane(room: &RoomId, ghost: &UserId) -> String {

@@ -1,6 +1,6 @@
 //! Sentences that Fehmarn itself says in a room, through a ghost that is there.
 
-use super::{Bridge, Text, delivery::Outgoing, status::statuses, texts::Sentence};
+use super::{Bridge, Text, delivery::Outgoing, inbox::own_row, status::statuses, texts::Sentence};
 use crate::{
     failure::Failure,
     ids::SourceId,
@@ -9,7 +9,7 @@ use crate::{
         Error, announcement,
         status::{SendState, SendStatus},
     },
-    store::{Message, NewRow, Told, Trouble, now},
+    store::{Message, NewRow, Told, Trouble},
 };
 use ruma::{
     OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, TransactionId, UserId,
@@ -39,16 +39,7 @@ pub struct Notice {
 
 impl Notice {
     pub(super) fn row(&self, source: String) -> NewRow {
-        NewRow {
-            kind: "notice",
-            connector: "matrix".into(),
-            lane: format!("notice {}", self.room),
-            source: SourceId::new(format!("notice {source}")),
-            target: self.room.to_string(),
-            room: Some(self.room.clone()),
-            payload: serde_json::to_vec(self).unwrap_or_default(),
-            due_at: now(),
-        }
+        own_row("notice", format!("notice {}", self.room), format!("notice {source}"), &self.room, self)
     }
 }
 

@@ -1,15 +1,14 @@
 //! The whole of a message, for whoever asks: staff put a mark on it, and its ghost posts the file.
 
-use super::{Bridge, notice::txn_id};
+use super::{Bridge, inbox::own_row, notice::txn_id};
 use crate::{
     failure::{Failure, Reason},
-    ids::SourceId,
     matrix::{
         Error,
         incoming::{Incoming, Kept},
     },
     message::Attachment,
-    store::{NewRow, Row, now},
+    store::{NewRow, Row},
 };
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId};
 use serde::{Deserialize, Serialize};
@@ -41,17 +40,9 @@ impl Wanted {
     }
 
     pub(super) fn row(&self) -> NewRow {
-        NewRow {
-            kind: "original",
-            connector: "matrix".into(),
-            lane: format!("original {}", self.room),
-            // Once is enough, whoever else asks.
-            source: SourceId::new(format!("original of {}", self.event)),
-            target: self.room.to_string(),
-            room: Some(self.room.clone()),
-            payload: serde_json::to_vec(self).unwrap_or_default(),
-            due_at: now(),
-        }
+        let lane = format!("original {}", self.room);
+        // Once is enough, whoever else asks.
+        own_row("original", lane, format!("original of {}", self.event), &self.room, self)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Nothing waits for the good news. They are kept in memory only, and left out when there are too many: a client that
 //! hears nothing shows a message as sent. Bad news go the durable way, with the notice that tells them in words.
 
-use super::{Bridge, delivery::Outgoing, edit::has_arrived, notice::txn_id, worker::Done};
+use super::{Bridge, delivery::Outgoing, edit::has_arrived, inbox::own_row, notice::txn_id, worker::Done};
 use crate::{
     failure::{Failure, Reason},
     ids::SourceId,
@@ -12,7 +12,7 @@ use crate::{
         status::{Cause, SendState, SendStatus},
     },
     message::Sent,
-    store::{NewRow, Row, now},
+    store::{NewRow, Row},
 };
 use futures_util::{StreamExt, stream};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
@@ -72,16 +72,8 @@ pub(super) struct Shown {
 
 impl Shown {
     pub(super) fn row(&self) -> NewRow {
-        NewRow {
-            kind: "status",
-            connector: "matrix".into(),
-            lane: format!("notice {}", self.room),
-            source: SourceId::new(format!("status {}", self.status.event)),
-            target: self.room.to_string(),
-            room: Some(self.room.clone()),
-            payload: serde_json::to_vec(self).unwrap_or_default(),
-            due_at: now(),
-        }
+        let (lane, source) = (format!("notice {}", self.room), format!("status {}", self.status.event));
+        own_row("status", lane, source, &self.room, self)
     }
 }
 

@@ -5,12 +5,12 @@ use crate::{
     bridge::{
         Bridge, Level, Text,
         event::{Change, Event, Kind},
+        inbox::own_row,
         work::Work,
     },
     failure::Failure,
-    ids::SourceId,
     matrix::{self, content::Content},
-    store::{Error, NewRow, Portal, Queue, Row, Tx, now},
+    store::{Error, NewRow, Portal, Queue, Row, Tx},
 };
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId};
 use serde::{Deserialize, Serialize};
@@ -66,16 +66,7 @@ impl Asked {
 }
 
 fn row(kind: &'static str, room: &OwnedRoomId, event: &OwnedEventId, payload: &impl Serialize) -> NewRow {
-    NewRow {
-        kind,
-        connector: "matrix".into(),
-        lane: format!("bot {room}"),
-        source: SourceId::new(format!("{kind} {event}")),
-        target: room.to_string(),
-        room: Some(room.clone()),
-        payload: serde_json::to_vec(payload).unwrap_or_default(),
-        due_at: now(),
-    }
+    own_row(kind, format!("bot {room}"), format!("{kind} {event}"), room, payload)
 }
 
 impl Bridge {

@@ -1,10 +1,7 @@
 //! Header fields as they stand there, in their order: who wrote a field can be seen only by its place. Decoded values, as
 //! people read them, come from `mime::headers`.
 
-use super::mime::headers;
-
-/// What is read of a header, in bytes. Mail servers allow less, and LMTP refuses more.
-pub const HEADER: usize = 256 << 10;
+use super::mime::headers::{self, HEADER};
 
 /// Fields from the top: names in lower case, values unfolded and without white space at their ends.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use super::{GREETING, Service, content::Content};
 use crate::{
-    connectors::email::{arrival::arrival, fields::HEADER, loops, mime::headers},
+    connectors::email::{arrival::arrival, loops, mime::headers::Headers},
     ids::LocalUser,
 };
 use bytes::{Bytes, BytesMut};
@@ -239,7 +239,7 @@ impl Session {
     }
 
     async fn judge(&self, recipients: &[LocalUser], content: Content) -> &'static str {
-        if headers::split(&content.bytes).0.len() > HEADER {
+        if Headers::is_too_long(&content.bytes) {
             return "552 5.3.4 the header is too large";
         }
         if let Some(why) = loops::find(&self.service.identity, &content.bytes) {

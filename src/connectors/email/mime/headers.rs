@@ -6,8 +6,8 @@ use crate::ids::{RemoteMessageId, RemoteUserId};
 use mail_parser::{Address, ContentType, HeaderName, HeaderValue, Message, MessageParser, MimeHeaders};
 use std::borrow::Cow;
 
-/// What is read of a header, in bytes; what stands behind it is not seen. Mail servers allow less.
-const HEADER: usize = 256 * 1024;
+/// What is read of a header, in bytes; what stands behind it is not seen. Mail servers allow less, and LMTP refuses more.
+pub const HEADER: usize = 256 * 1024;
 /// How many messages are remembered that one message answers.
 pub const ANSWERS: usize = 50;
 
