@@ -94,28 +94,7 @@ async fn find(store: &Store, questions: &[Question]) -> Result<Vec<Places>, Erro
     let mut reader = store.reader().await?;
     let wanted: Vec<Wanted<'_>> = (0i64..).zip(questions).flat_map(|(n, question)| question.wanted(n)).collect();
     for chunk in wanted.chunks(sql::ROWS_AT_ONCE) {
-        let values = sql::values(chunk.len(), 6);
-        let mut query = sql::query(format!(
-            "WITH wanted (n, connector, message, ghost, staff, is_first) AS (VALUES {values})
-             SELECT 'message', m.remote_message, m.room_id, m.event_id, m.remote_user, m.state, g.membership,
-                    s.membership, m.at, m.thread, w.n
-             FROM wanted w JOIN messages m ON m.connector = w.connector AND m.remote_message = w.message
-             LEFT JOIN members g ON g.room_id = m.room_id AND g.mxid = w.ghost
-             LEFT JOIN members s ON s.room_id = m.room_id AND s.mxid = w.staff
-             UNION ALL
-             SELECT 'direct', '', p.room_id, '', '', '', g.membership, s.membership, p.opened_at, '', w.n FROM wanted w
-             JOIN portals p ON p.direct_ghost = w.ghost AND p.direct_user = w.staff
-             JOIN members g ON g.room_id = p.room_id AND g.mxid = w.ghost AND g.membership = 'join'
-             LEFT JOIN members s ON s.room_id = p.room_id AND s.mxid = w.staff WHERE w.is_first = 1
-             UNION ALL
-             SELECT 'subject', t.subject, t.room_id, '', '', CASE WHEN EXISTS (SELECT 1 FROM members o
-                    JOIN ghosts ON ghosts.mxid = o.mxid WHERE o.room_id = g.room_id AND o.mxid <> w.ghost)
-                    THEN 'others' ELSE '' END, g.membership, s.membership, p.opened_at, t.thread, w.n
-             FROM wanted w JOIN members g ON g.mxid = w.ghost AND g.membership = 'join'
-             JOIN members s ON s.room_id = g.room_id AND s.mxid = w.staff
-             JOIN threads t ON t.room_id = g.room_id AND t.connector = w.connector AND t.subject IS NOT NULL
-             JOIN portals p ON p.room_id = g.room_id WHERE w.is_first = 1 ORDER BY 9 DESC"
-        ));
+        let mut query = sql::query(look(chunk.len()));
         for Wanted { n, question, message, is_first } in chunk {
             query = query
                 .bind(*n)
@@ -133,6 +112,35 @@ async fn find(store: &Store, questions: &[Question]) -> Result<Vec<Places>, Erro
         }
     }
     Ok(places)
+}
+
+/// The statement for so many lines. Each join is a CROSS JOIN, which SQLite takes in the order written: it knows nothing of
+/// how many rows there are, and would rather read all members of all rooms than a few lines twice.
+fn look(lines: usize) -> String {
+    let values = sql::values(lines, 6);
+    format!(
+        "WITH wanted (n, connector, message, ghost, staff, is_first) AS (VALUES {values})
+         SELECT 'message', m.remote_message, m.room_id, m.event_id, m.remote_user, m.state, g.membership,
+                s.membership, m.at, m.thread, w.n
+         FROM wanted w CROSS JOIN messages m
+         LEFT JOIN members g ON g.room_id = m.room_id AND g.mxid = w.ghost
+         LEFT JOIN members s ON s.room_id = m.room_id AND s.mxid = w.staff
+         WHERE m.connector = w.connector AND m.remote_message = w.message
+         UNION ALL
+         SELECT 'direct', '', p.room_id, '', '', '', g.membership, s.membership, p.opened_at, '', w.n
+         FROM wanted w CROSS JOIN portals p CROSS JOIN members g
+         LEFT JOIN members s ON s.room_id = p.room_id AND s.mxid = w.staff
+         WHERE w.is_first = 1 AND p.direct_ghost = w.ghost AND p.direct_user = w.staff
+         AND g.room_id = p.room_id AND g.mxid = w.ghost AND g.membership = 'join'
+         UNION ALL
+         SELECT 'subject', t.subject, t.room_id, '', '', CASE WHEN EXISTS (SELECT 1 FROM members o
+                JOIN ghosts ON ghosts.mxid = o.mxid WHERE o.room_id = g.room_id AND o.mxid <> w.ghost)
+                THEN 'others' ELSE '' END, g.membership, s.membership, p.opened_at, t.thread, w.n
+         FROM wanted w CROSS JOIN members g CROSS JOIN members s CROSS JOIN threads t CROSS JOIN portals p
+         WHERE w.is_first = 1 AND g.mxid = w.ghost AND g.membership = 'join'
+         AND s.room_id = g.room_id AND s.mxid = w.staff AND p.room_id = g.room_id
+         AND t.room_id = g.room_id AND t.connector = w.connector AND t.subject IS NOT NULL ORDER BY 9 DESC"
+    )
 }
 
 /// A line of the question: one for each message that is asked for, and one in any case.
@@ -185,4 +193,30 @@ fn read_known(row: &AnyRow, room: OwnedRoomId) -> Result<Known, Error> {
         ghost_is_in: read_membership(row, 6)? == Some(Membership::Join),
         staff_is_in: read_membership(row, 7)?.is_some(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With a million ghosts, one table that is read from its beginning to its end would be the end of all speed.
+    #[tokio::test]
+    async fn a_look_for_rooms_reads_no_table_from_end_to_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite:{}/test.db", folder.path().display())).await.unwrap();
+        for lines in [1, 8, sql::ROWS_AT_ONCE] {
+            let mut plan = sql::query(format!("EXPLAIN QUERY PLAN {}", look(lines)));
+            for _ in 0..lines * 6 {
+                plan = plan.bind("");
+            }
+            let steps = plan.fetch_all(&mut *store.reader().await.unwrap()).await.unwrap();
+            let steps: Vec<String> = steps.iter().map(|step| step.try_get(3).unwrap()).collect();
+            let reads_all = |step: &&String| {
+                let own = ["SCAN w", "SCAN CONSTANT ROW", "CONSTANT ROWS"].iter().any(|own| step.contains(own));
+                step.contains("SCAN") && !own || step.contains("AUTOMATIC")
+            };
+            assert_eq!(steps.iter().find(reads_all), None, "{steps:#?}");
+            assert!(steps.iter().any(|step| step.contains("SEARCH p USING INDEX portals_direct")), "{steps:#?}");
+        }
+    }
 }
