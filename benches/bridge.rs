@@ -39,6 +39,9 @@ struct Options {
     /// Messages in a burst, instead of the size's own number
     #[arg(long, value_name = "N")]
     burst: Option<usize>,
+    /// LMTP connections at once, instead of Postfix's own number
+    #[arg(long, value_name = "N")]
+    connections: Option<usize>,
     /// A command that Fehmarn is started under, such as "valgrind --tool=callgrind"
     #[arg(long, value_name = "COMMAND")]
     under: Option<String>,
@@ -82,6 +85,7 @@ async fn run(options: &Options) -> anyhow::Result<bool> {
     }
     let mut size = if options.quick { Size::QUICK } else { Size::FULL };
     size.burst = options.burst.unwrap_or(size.burst);
+    size.connections = options.connections.unwrap_or(size.connections);
     let mut report = Report::start(options.quick);
     let limits = limits::measure(&size).await?;
     report.limits(&limits);

@@ -9,12 +9,12 @@ pub struct Report {
     quick: bool,
     rows: Vec<Row>,
     notes: Vec<String>,
-    faults: Vec<(&'static str, Faults)>,
+    faults: Vec<(String, Faults)>,
     json: Map<String, Value>,
 }
 
 struct Row {
-    what: &'static str,
+    what: String,
     unit: &'static str,
     value: f64,
     /// What it is compared with, and how much that is in the same unit.
@@ -50,11 +50,12 @@ impl Report {
     }
 
     /// A figure; `limit` says what this machine could do in the same run.
-    pub fn row(&mut self, what: &'static str, unit: &'static str, value: f64, limit: Option<(&'static str, f64)>) {
+    pub fn row(&mut self, what: impl Into<String>, unit: &'static str, value: f64, limit: Option<(&'static str, f64)>) {
+        let what = what.into();
         eprintln!("bench: {what}: {} {unit}", figure(value));
         let ratio = limit.map(|(_, limit)| value / limit);
         self.json
-            .insert(what.into(), json!({"value": value, "unit": unit, "limit": limit.map(|l| l.1), "ratio": ratio}));
+            .insert(what.clone(), json!({"value": value, "unit": unit, "limit": limit.map(|l| l.1), "ratio": ratio}));
         self.rows.push(Row { what, unit, value, limit });
     }
 
@@ -67,8 +68,8 @@ impl Report {
         self.json.insert(key.into(), value);
     }
 
-    pub fn faults(&mut self, phase: &'static str, faults: Faults) {
-        self.faults.push((phase, faults));
+    pub fn faults(&mut self, phase: &str, faults: Faults) {
+        self.faults.push((phase.to_owned(), faults));
     }
 
     /// Prints all of it. Whether nothing went wrong.

@@ -6,7 +6,7 @@ use super::{
     limits::Limits,
     process::Process,
     report::Report,
-    stage::{Phase, RATE, Size, Stage},
+    stage::{Phase, RATES, Size, Stage},
     tally::{Outcome, Tally},
 };
 use serde_json::json;
@@ -81,11 +81,11 @@ async fn play(
 
 /// Phases whose faults are read at the very end, since a message may be repeated late.
 #[derive(Default)]
-struct Phases(Vec<(&'static str, Arc<Tally>, Phase)>);
+struct Phases(Vec<(String, Arc<Tally>, Phase)>);
 
 impl Phases {
-    fn add(&mut self, name: &'static str, tally: &Arc<Tally>, phase: Phase) {
-        self.0.push((name, tally.clone(), phase));
+    fn add(&mut self, name: &str, tally: &Arc<Tally>, phase: Phase) {
+        self.0.push((name.to_owned(), tally.clone(), phase));
     }
 }
 
@@ -132,17 +132,12 @@ async fn to_mail(
     ));
     phases.add("to mail, burst", &stage.mails, phase);
 
-    let before = stage.homeserver.requests();
-    let phase = stage.write(stage.size.paced, Some(RATE)).await?;
-    let outcome = stage.finish(&stage.mails, &phase).await;
-    tokio::time::sleep(SETTLE).await;
-    // One commit stands between a message and its mail.
-    let commit = ("1 commit", 1000.0 / limits.commits);
-    report.row("to mail, 50/s: p50", "ms", outcome.wait_ms(0.5), Some(commit));
-    report.row("to mail, 50/s: p99", "ms", outcome.wait_ms(0.99), Some(commit));
-    let requests = requests_per_message(&before, &stage.homeserver.requests(), &outcome, "to mail", report);
-    report.row("to mail, 50/s: requests to the homeserver", "per message", requests, None);
-    phases.add("to mail, 50/s", &stage.mails, phase);
+    for rate in RATES {
+        let before = stage.homeserver.requests();
+        let phase = stage.write((stage.size.seconds * rate) as usize, Some(rate)).await?;
+        let calm = Calm { name: format!("to mail, {rate}/s"), tally: &stage.mails, before };
+        calm.finish(stage, phase, limits, report, phases).await;
+    }
     Ok(())
 }
 
@@ -165,17 +160,36 @@ async fn to_matrix(
     report.note(format!("to Matrix, burst: this program itself used {bench:.2} s per 1,000"));
     phases.add("to Matrix, burst", &stage.events, phase);
 
-    let before = stage.homeserver.requests();
-    let phase = stage.mail(stage.size.paced, Some(RATE), lmtp).await?;
-    let outcome = stage.finish(&stage.events, &phase).await;
-    tokio::time::sleep(SETTLE).await;
-    let commit = ("1 commit", 1000.0 / limits.commits);
-    report.row("to Matrix, 50/s: p50", "ms", outcome.wait_ms(0.5), Some(commit));
-    report.row("to Matrix, 50/s: p99", "ms", outcome.wait_ms(0.99), Some(commit));
-    let requests = requests_per_message(&before, &stage.homeserver.requests(), &outcome, "to Matrix", report);
-    report.row("to Matrix, 50/s: requests to the homeserver", "per message", requests, None);
-    phases.add("to Matrix, 50/s", &stage.events, phase);
+    for rate in RATES {
+        let before = stage.homeserver.requests();
+        let phase = stage.mail((stage.size.seconds * rate) as usize, Some(rate), lmtp).await?;
+        let calm = Calm { name: format!("to Matrix, {rate}/s"), tally: &stage.events, before };
+        calm.finish(stage, phase, limits, report, phases).await;
+    }
     Ok(())
+}
+
+/// A phase in which messages come one by one.
+struct Calm<'a> {
+    name: String,
+    tally: &'a Arc<Tally>,
+    /// What was asked of the homeserver before it.
+    before: Requests,
+}
+
+impl Calm<'_> {
+    async fn finish(self, stage: &Stage, phase: Phase, limits: &Limits, report: &mut Report, phases: &mut Phases) {
+        let Self { name, tally, before } = self;
+        let outcome = stage.finish(tally, &phase).await;
+        tokio::time::sleep(SETTLE).await;
+        // One commit stands between a message and where it goes.
+        let commit = ("1 commit", 1000.0 / limits.commits);
+        report.row(format!("{name}: p50"), "ms", outcome.wait_ms(0.5), Some(commit));
+        report.row(format!("{name}: p99"), "ms", outcome.wait_ms(0.99), Some(commit));
+        let requests = requests_per_message(&before, &stage.homeserver.requests(), &outcome, &name, report);
+        report.row(format!("{name}: requests to the homeserver"), "per message", requests, None);
+        phases.add(&name, tally, phase);
+    }
 }
 
 /// The mail server takes nothing, messages pile up, Fehmarn is restarted, the mail server is well again.

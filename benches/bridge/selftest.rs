@@ -16,8 +16,14 @@ const FLAWLESS: Mistakes = Mistakes { lose: NEVER, repeat: NEVER, misplace: NEVE
 
 /// Whether all is as it should be; says what is not.
 pub async fn run() -> anyhow::Result<bool> {
-    let size =
-        Size { burst: 200, pairs: 20, paced: 20, probe: Duration::from_millis(20), patience: Duration::from_secs(2) };
+    let size = Size {
+        burst: 200,
+        pairs: 20,
+        connections: 10,
+        seconds: 0.4,
+        probe: Duration::from_millis(20),
+        patience: Duration::from_secs(2),
+    };
     let limits = limits::measure(&size).await?;
     ensure!(limits.commits > 0.0 && limits.rows > limits.commits, "a commit of 100 rows is no faster than one of 1");
     bodies_in_any_encoding_are_counted()?;

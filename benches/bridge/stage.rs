@@ -18,8 +18,10 @@ use std::{
 pub struct Size {
     pub burst: usize,
     pub pairs: usize,
-    /// Messages of the calm phase, at [`RATE`] per second.
-    pub paced: usize,
+    /// LMTP connections at once.
+    pub connections: usize,
+    /// Seconds of each calm phase.
+    pub seconds: f64,
     /// How long each limit of the machine is measured.
     pub probe: Duration,
     /// How long the last message of a burst may take.
@@ -30,22 +32,25 @@ impl Size {
     pub const FULL: Self = Self {
         burst: 5000,
         pairs: 100,
-        paced: 750,
+        connections: POSTFIX_CONNECTIONS,
+        seconds: 15.0,
         probe: Duration::from_millis(1500),
         patience: Duration::from_secs(120),
     };
     pub const QUICK: Self = Self {
         burst: 500,
         pairs: 20,
-        paced: 100,
+        connections: POSTFIX_CONNECTIONS,
+        seconds: 2.0,
         probe: Duration::from_millis(200),
         patience: Duration::from_secs(30),
     };
 }
 
 /// Messages per second of the calm phases.
-pub const RATE: f64 = 50.0;
-const LMTP_CONNECTIONS: usize = 10;
+pub const RATES: [f64; 2] = [50.0, 500.0];
+/// What Postfix opens to one destination if nobody says otherwise (`default_destination_concurrency_limit`).
+const POSTFIX_CONNECTIONS: usize = 20;
 
 pub struct Stage {
     pub homeserver: Arc<Homeserver>,
@@ -108,7 +113,8 @@ impl Stage {
     /// People outside write `count` mails. Returns when all are accepted.
     pub async fn mail(&self, count: usize, rate: Option<f64>, lmtp: SocketAddr) -> anyhow::Result<Phase> {
         let run = self.events.open(count, self.size.pairs);
-        let accepted = mailer::send_run(lmtp, Protocol::Lmtp, LMTP_CONNECTIONS, &self.events, &run, rate).await?;
+        let connections = self.size.connections;
+        let accepted = mailer::send_run(lmtp, Protocol::Lmtp, connections, &self.events, &run, rate).await?;
         Ok(Phase { run, accepted })
     }
 

@@ -101,7 +101,8 @@ impl Worker {
 
     fn start(self: &Arc<Self>, (row, slot): Claimed) {
         let worker = self.clone();
-        self.tasks.spawn(async move { worker.cut_off.run_until_cancelled(worker.work(row, slot)).await });
+        // In a box: a task is moved about a dozen times before it runs, and all that may happen to a row is large.
+        self.tasks.spawn(Box::pin(async move { worker.cut_off.run_until_cancelled(worker.work(row, slot)).await }));
     }
 
     /// Looks for what found no free slot, what falls due again, and what another process has made due.

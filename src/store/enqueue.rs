@@ -19,6 +19,8 @@ pub(super) struct Pending {
     pub grew: bool,
     /// Whether a row was added that falls due later.
     pub waits: bool,
+    /// Whether the last claim may have left something that is due; `None` if nothing was claimed.
+    pub left: Option<bool>,
 }
 
 /// A row, and what is known of it before it is written.

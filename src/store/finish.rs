@@ -1,7 +1,7 @@
 //! Recording how rows ended, many at once.
 
 use super::{Error, Finished, Message, Original, Outcome, Queue, Row, ThreadState, Tx, now, sql};
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
 /// One call of [`Store::finish`].
 pub(super) struct Finish {
@@ -47,7 +47,10 @@ impl<'a> Ended<'a> {
         let mut rows = Vec::new();
         if limit > 0 {
             tx.settle(queue).await?;
-            rows = tx.claim(queue, limit, lease).await?;
+            // Else the worker's own look finds what falls due by time, or was made due by another process.
+            if tx.pending(queue).grew || tx.store.0.unclaimed[queue as usize].load(Ordering::Relaxed) {
+                rows = tx.claim(queue, limit, lease).await?;
+            }
         }
         let mut rows = rows.into_iter();
         Ok(self.0.iter().map(|item| item.lease.and_then(|_| rows.next())).collect())

@@ -66,7 +66,7 @@ use sqlx::{AnyConnection, any::AnyConnectOptions, migrate::MigrateError};
 use std::{
     path::{Path, PathBuf},
     str::FromStr,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::{MappedMutexGuard, Notify};
@@ -113,6 +113,8 @@ struct Inner {
     outbox_grew: Notify,
     inbox_grew: Notify,
     offers: [Mutex<Option<Offer>>; 2],
+    /// Whether something may be due that was not claimed. Changes with a commit only.
+    unclaimed: [AtomicBool; 2],
 }
 
 /// Milliseconds since 1970.
@@ -145,6 +147,7 @@ impl Store {
             outbox_grew: Notify::new(),
             inbox_grew: Notify::new(),
             offers: Default::default(),
+            unclaimed: [AtomicBool::new(true), AtomicBool::new(true)],
         })))
     }
 

@@ -250,9 +250,9 @@ impl Tx {
         .fetch_all(&mut self.connection)
         .await?;
         let mut rows = found.iter().map(read_row).collect::<Result<Vec<_>, _>>()?;
-        if rows.len() < limit {
-            self.pending(queue).grew = false;
-        }
+        let left = rows.len() >= limit;
+        self.pending(queue).grew &= left;
+        self.pending(queue).left = Some(left);
         for chunk in rows.chunks_mut(sql::ROWS_AT_ONCE) {
             let list = sql::list(2, chunk.len());
             let mut update = sql::query(format!(

@@ -1,7 +1,6 @@
 //! Placeholders for statements over several rows. Only `$n` is ever put into a statement's text, never a value.
 
 use sqlx::{Any, AssertSqlSafe, any::AnyArguments, query::Query};
-use std::fmt::Write;
 
 /// SQLite finds a parameter by walking through all of them, and keeps a hundred prepared statements: many small
 /// statements of few lengths are faster than one long one.
@@ -27,9 +26,17 @@ pub(super) fn list(first: usize, count: usize) -> String {
 
 fn list_into(text: &mut String, first: usize, count: usize) {
     for n in first..first + count {
-        let comma = if n == first { "" } else { "," };
-        let _ = write!(text, "{comma}${n}");
+        text.push_str(if n == first { "$" } else { ",$" });
+        push_number(text, n);
     }
+}
+
+/// As `write!` does, which takes ten times as long: there are thousands of them in a second.
+fn push_number(text: &mut String, n: usize) {
+    if n >= 10 {
+        push_number(text, n / 10);
+    }
+    text.push(char::from(b'0' + (n % 10) as u8));
 }
 
 /// A statement made of literals and placeholders.
@@ -43,5 +50,7 @@ mod tests {
     fn placeholders_count_through() {
         assert_eq!(super::values(2, 3), "($1,$2,$3),($4,$5,$6)");
         assert_eq!(super::list(4, 2), "$4,$5");
+        assert_eq!(super::list(9, 2), "$9,$10");
+        assert_eq!(super::list(999, 2), "$999,$1000");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Error, Queue, Store, enqueue::Pending};
 use sqlx::{AnyConnection, ConnectOptions, any::AnyConnectOptions};
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 const PRAGMAS: [&str; 4] = [
@@ -88,6 +88,14 @@ impl Tx {
             self.settle(queue).await?;
         }
         sqlx::query("COMMIT").execute(&mut self.connection).await?;
+        // Before anybody else can write.
+        for (pending, unclaimed) in self.pending.iter().zip(&self.store.0.unclaimed) {
+            match pending.left {
+                _ if pending.grew || pending.waits => unclaimed.store(true, Ordering::Relaxed),
+                Some(left) => unclaimed.store(left, Ordering::Relaxed),
+                None => {}
+            }
+        }
         *self.slot = Some(self.connection);
         drop(self.slot);
         for (queue, pending) in [Queue::Outbox, Queue::Inbox].into_iter().zip(self.pending) {

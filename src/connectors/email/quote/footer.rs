@@ -5,6 +5,7 @@ use super::{
     head::folded,
     page::{PICTURE, SIGNATURE_END, is_own, is_quoted, is_rule},
 };
+use std::{collections::BTreeSet, sync::LazyLock};
 
 /// The longest signature, in lines; what is longer may be a letter with a dash in it.
 const SIGNATURE_LINES: usize = 15;
@@ -150,12 +151,12 @@ pub fn is_of_program(line: &str) -> bool {
 
 /// By two characters: nearly every line that somebody wrote is another, and need not be made small for that.
 fn begins_like_program(line: &str) -> bool {
+    static BEGINNINGS: LazyLock<BTreeSet<(Option<char>, Option<char>)>> = LazyLock::new(|| {
+        let starts = PROGRAMS.iter().map(|(start, ..)| start.chars());
+        starts.map(|mut start| (start.next(), start.next())).collect()
+    });
     let mut begin = line.chars().filter(|c| *c != '\u{feff}').flat_map(char::to_lowercase);
-    let begin = (begin.next(), begin.next());
-    PROGRAMS.iter().any(|(start, ..)| {
-        let mut start = start.chars();
-        (start.next(), start.next()) == begin
-    })
+    BEGINNINGS.contains(&(begin.next(), begin.next()))
 }
 
 fn of_list(lines: &[&str]) -> Option<usize> {
@@ -214,7 +215,11 @@ fn text(lines: &[&str], range: &std::ops::Range<usize>) -> String {
 /// Whether "diese" or "this" stands there at all, in whatever letters: few people's words need a closer look.
 fn may_be_notice(lines: &[&str], range: &std::ops::Range<usize>) -> bool {
     let lines = lines.get(range.clone()).unwrap_or_default();
-    let is_this = |word: &[u8]| word.eq_ignore_ascii_case(b"dies") || word.eq_ignore_ascii_case(b"this");
+    let is_this = |word: &[u8]| match word.first() {
+        Some(b'd' | b'D') => word.eq_ignore_ascii_case(b"dies"),
+        Some(b't' | b'T') => word.eq_ignore_ascii_case(b"this"),
+        _ => false,
+    };
     lines.iter().any(|line| line.as_bytes().windows(4).any(is_this))
 }
 

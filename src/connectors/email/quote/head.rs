@@ -97,12 +97,15 @@ pub fn folded(line: &str) -> String {
         end -= 1;
     }
     let start = line.get(..end).unwrap_or_default();
-    start
-        .chars()
-        .filter(|c| *c != '\u{feff}')
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .collect::<String>()
-        .to_lowercase()
+    let plain = |c: char| if c.is_whitespace() { ' ' } else { c };
+    // Every line passes here several times: most have only letters that are made small one by one.
+    let mut text = String::with_capacity(start.len());
+    if start.is_ascii() {
+        text.extend(start.chars().map(|c| plain(c).to_ascii_lowercase()));
+        return text;
+    }
+    text.extend(start.chars().filter(|c| *c != '\u{feff}').map(plain));
+    text.to_lowercase()
 }
 
 /// What stands between dashes, small; `None` without at least two of them before it.
