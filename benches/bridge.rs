@@ -7,6 +7,7 @@
 
 mod bridge {
     pub mod fehmarn;
+    pub mod filling;
     pub mod homeserver;
     pub mod limits;
     pub mod mailer;
@@ -42,6 +43,9 @@ struct Options {
     /// LMTP connections at once, instead of Postfix's own number
     #[arg(long, value_name = "N")]
     connections: Option<usize>,
+    /// Begin with so many ghosts, and as many messages that wait for tomorrow
+    #[arg(long, value_name = "N")]
+    filled: Option<i64>,
     /// A command that Fehmarn is started under, such as "valgrind --tool=callgrind"
     #[arg(long, value_name = "COMMAND")]
     under: Option<String>,
@@ -89,7 +93,12 @@ async fn run(options: &Options) -> anyhow::Result<bool> {
     let mut report = Report::start(options.quick);
     let limits = limits::measure(&size).await?;
     report.limits(&limits);
-    let way = scenarios::Way { only: options.only, under: options.under.as_deref(), keep: options.keep };
+    let way = scenarios::Way {
+        only: options.only,
+        under: options.under.as_deref(),
+        filled: options.filled,
+        keep: options.keep,
+    };
     scenarios::run(&size, &way, &limits, &mut report).await?;
     Ok(report.finish())
 }

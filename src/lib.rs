@@ -124,7 +124,7 @@ impl Fehmarn {
         let listen = self.config.appservice.listen;
         let listener = TcpListener::bind(listen).await.map_err(|error| Error::Listen(listen, error))?;
         for queue in [Queue::Outbox, Queue::Inbox] {
-            let rows = self.bridge.store.release_leases(queue).await?;
+            let rows = self.bridge.store.release_leases(queue, bridge::LEASE).await?;
             if rows > 0 {
                 tracing::info!(queue = queue.table(), rows, "going on with what was under way when the last run ended");
             }

@@ -346,7 +346,11 @@ mod cases {
         end(&store, &rows[0], Outcome::Retry { at: now() + 50_000, error: "busy: later".into() }).await;
         let next = Store::open(url).await.unwrap();
         assert!(claim(&next, 10).await.is_empty());
-        assert_eq!(next.release_leases(Queue::Outbox).await.unwrap(), 1, "what waits by its own will goes on waiting");
+        assert_eq!(
+            next.release_leases(Queue::Outbox, LEASE).await.unwrap(),
+            1,
+            "what waits by its own will goes on waiting"
+        );
         assert_eq!(sources(&claim(&next, 10).await), sources(&rows[1..]));
     }
 

@@ -2,6 +2,7 @@
 
 use super::{
     fehmarn::{Fehmarn, Installation},
+    filling,
     homeserver::Requests,
     limits::Limits,
     process::Process,
@@ -29,6 +30,8 @@ pub enum Direction {
 pub struct Way<'a> {
     pub only: Option<Direction>,
     pub under: Option<&'a str>,
+    /// How many ghosts and waiting messages there are before.
+    pub filled: Option<i64>,
     pub keep: bool,
 }
 
@@ -55,8 +58,15 @@ async fn play(
     limits: &Limits,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let (fehmarn, took) = Fehmarn::start(installation, way.under).await?;
+    let (mut fehmarn, took) = Fehmarn::start(installation, way.under).await?;
     report.row("start, empty database", "ms", millis(took), None);
+    if let Some(count) = way.filled {
+        fehmarn.stop().await?;
+        filling::fill(&installation.database(), count).await?;
+        let (filled, took) = Fehmarn::start(installation, way.under).await?;
+        report.row(format!("start, {count} ghosts and {count} waiting messages"), "ms", millis(took), None);
+        fehmarn = filled;
+    }
     let process = fehmarn.process();
     eprintln!("bench: the process is {}", process.0);
     tokio::time::sleep(SETTLE).await;

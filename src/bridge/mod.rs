@@ -49,6 +49,7 @@ pub use permission::{Level, Permissions};
 pub use reconcile::Reconcile;
 pub use status::Statuses;
 pub use texts::{Language, Text};
+pub use worker::LEASE;
 
 use crate::{
     connector::{Connector, Network},

@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Longer than any attempt: a row is never worked on twice at once.
-const LEASE: Duration = Duration::from_secs(600);
+pub const LEASE: Duration = Duration::from_secs(600);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(300);
 /// An admin's `queue retry` comes from another process, which cannot wake us.
 const LONGEST_NAP: Duration = Duration::from_secs(3);

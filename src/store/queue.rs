@@ -107,13 +107,17 @@ const LISTED: &str = "id, kind, connector, lane, target, attempts, due_at, creat
 
 impl Store {
     /// Makes due what a process that is no more was working on; returns how many rows. For the start, before claiming.
-    pub async fn release_leases(&self, queue: Queue) -> Result<u64, Error> {
-        let table = queue.table();
+    /// `lease`: the longest that rows are held for, so that a million of others need not be looked at.
+    pub async fn release_leases(&self, queue: Queue, lease: Duration) -> Result<u64, Error> {
+        let (table, now) = (queue.table(), now());
         let mut tx = self.begin().await?;
-        let done = sql::query(format!("UPDATE {table} SET due_at = $1, leased = 0 WHERE ready = 1 AND leased = 1"))
-            .bind(now())
-            .execute(&mut tx.connection)
-            .await?;
+        let done = sql::query(format!(
+            "UPDATE {table} SET due_at = $1, leased = 0 WHERE ready = 1 AND leased = 1 AND due_at <= $2"
+        ))
+        .bind(now)
+        .bind(now + lease.as_millis() as i64)
+        .execute(&mut tx.connection)
+        .await?;
         tx.commit().await?;
         Ok(done.rows_affected())
     }
