@@ -70,6 +70,10 @@ impl Library {
         self.create_room(json!({ "preset": "trusted_private_chat", "is_direct": true, "invite": [user] })).await
     }
 
+    pub async fn join(&self, room: &str) {
+        self.order("join", json!({ "room": room })).await;
+    }
+
     /// The id of the event that a method sends.
     pub async fn send(&self, method: &str, arguments: Value) -> String {
         self.call(method, arguments).await["event_id"].as_str().unwrap().to_owned()

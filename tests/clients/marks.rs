@@ -67,7 +67,7 @@ async fn a_room_that_is_upgraded_and_people_who_leave_are_followed() {
     bob.send(Letter::answering(&bob, &mail).text("Sind Sie noch da?")).await;
     let invitation = anna.wait_for_invitation(&ghost).await;
     let room = invitation["id"].as_str().unwrap();
-    anna.call("joinRoom", json!([room])).await;
+    anna.join(room).await;
     anna.wait_for_words(room, &ghost, "Sind Sie noch da?").await;
     anna.call("kick", json!([room, ghost, "Nicht mehr zuständig"])).await;
     let said = anna.say(room, "Das bleibt hier.").await;

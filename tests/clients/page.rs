@@ -14,7 +14,7 @@ async fn somebody_signs_in_types_an_address_writes_reads_the_answer_and_sees_wha
     let browser = Browser::open(fehmarn.setup()).await;
     let hydrogen = browser.tab("hydrogen", "hydrogen.html").await;
     hydrogen.sign_in(&anna).await;
-    hydrogen.see("h3", "Rooms").await;
+    hydrogen.see("h2", "Choose a room").await;
 
     // Hydrogen has no box for addresses: another page of the same browser, signed in as she is, does what Element does.
     let start = browser.tab("start", "start.html").await;
@@ -24,7 +24,7 @@ async fn somebody_signs_in_types_an_address_writes_reads_the_answer_and_sees_wha
     let room = begun.strip_prefix("Chat: ").unwrap_or_else(|| panic!("{begun}")).to_owned();
     anna.wait_for_member(&room, &ghost, "join").await;
 
-    hydrogen.click(".RoomList .description", &bob.address).await;
+    hydrogen.click(".RoomList .name", &bob.address).await;
     hydrogen.write("Guten Tag, hier ist Anna.").await;
     let mail = bob.wait_for_text("Guten Tag, hier ist Anna.").await;
     hydrogen.see(MESSAGE, "Guten Tag, hier ist Anna.").await;
@@ -32,7 +32,7 @@ async fn somebody_signs_in_types_an_address_writes_reads_the_answer_and_sees_wha
 
     bob.send(Letter::answering(&bob, &mail).text("Danke, ich komme morgen.")).await;
     hydrogen.see(MESSAGE, "Danke, ich komme morgen.").await;
-    hydrogen.see(".RoomList .description", "Bob").await;
+    hydrogen.see(".RoomList .name", "Bob").await;
     let seen = hydrogen.all(MESSAGE).await;
     assert_eq!(seen.len(), 2, "nothing else is shown: {seen:#?}");
 

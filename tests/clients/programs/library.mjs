@@ -49,6 +49,9 @@ await obey({
     ready: () => client.getUserId(),
     /// Any method of the library's client.
     call: ({ method, args }) => client[method](...args),
+    async join({ room }) {
+        await client.joinRoom(room);
+    },
     show: ({ room }) => showRoom(client, room),
     /// The rooms that a list of rooms has.
     rooms: () => client.getVisibleRooms().map((room) => ({
