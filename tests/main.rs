@@ -28,6 +28,7 @@ mod real_mail;
 mod reconcile;
 mod rooms;
 mod senders;
+mod servers_folder;
 mod smtp;
 mod states;
 mod store;

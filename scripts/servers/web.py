@@ -69,9 +69,10 @@ class Web(Service):
     def server(self, slot):
         ports = slot.ports(self.plan.port_base)
         here = {"base_url": front(slot, self.plan)}
+        well_known = {"m.homeserver": here, "m.identity_server": here, "io.element.e2ee": {"default": False}}
         return SLOT.format(
             host=HOST, front=ports["front_port"], clients=ports["clients_port"], synapse=self.plan.synapse_url,
-            pages=clients.pages(self.plan), well_known=json.dumps({"m.homeserver": here, "m.identity_server": here}),
+            pages=clients.pages(self.plan), well_known=json.dumps(well_known),
         )
 
     def argv(self):

@@ -1,7 +1,7 @@
 //! Every way in which a client begins a conversation.
 
 use super::{Library, Shown};
-use crate::common::{Contact, Fehmarn, Letter, Outside, Setup, identity::serve_clients};
+use crate::common::{Contact, Fehmarn, Letter, Outside, Setup, identity::serve_clients, until};
 use serde_json::{Value, json};
 
 async fn serving(setup: Setup) -> Fehmarn {
@@ -56,6 +56,12 @@ async fn an_address_that_is_typed_becomes_a_person_and_a_second_time_leads_to_th
     bob.send(Letter::answering(&bob, &mail).text("Danke")).await;
     anna.wait_for_words(&room, &ghost, "Danke").await;
     anna.wait_until(&room, "the person's name", |shown| is_alone_with(shown, "Bob")).await;
+    // What Fehmarn has to say of a message it has said before the next one is there.
+    anna.say(&room, "Bis morgen").await;
+    bob.wait_for_text("Bis morgen").await;
+    until("the end of the work", async || fehmarn.rows(&bob.address).is_empty().then_some(())).await;
+    let shown = anna.show(&room).await;
+    assert!(is_alone_with(&shown, "Bob"), "a chat of two with somebody else's name: {:#}", shown.0);
 
     let (known, second) = anna.start_chat(&bob.address).await;
     assert_eq!(known, Some(ghost.clone()));
