@@ -20,6 +20,8 @@ impl Talk {
         let room = anna.direct_chat(&ghost).await;
         anna.say(&room, "Guten Tag").await;
         bob.wait_for_words("Guten Tag").await;
+        // Until then the ghost itself writes what the room is, and clients take that for a sign that it has read.
+        anna.wait_for_member(&room, &fehmarn.slot().bot_id(), "join").await;
         Self { fehmarn, anna, bob, ghost, room }
     }
 
