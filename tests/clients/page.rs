@@ -5,6 +5,8 @@ use crate::common::{Fehmarn, Letter, Outside, Setup, Staff, identity::serve_clie
 
 /// What Hydrogen calls a message in the room that is open.
 const MESSAGE: &str = ".Timeline_message";
+/// Without those that an answer quotes.
+const OUTERMOST: &str = ".Timeline_message:not(.Timeline_message .Timeline_message)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_signs_in_types_an_address_writes_reads_the_answer_and_sees_what_was_sent() {
@@ -34,7 +36,7 @@ async fn somebody_signs_in_types_an_address_writes_reads_the_answer_and_sees_wha
     hydrogen.see(MESSAGE, "Danke, ich komme morgen.").await;
     let is_bob = async || (hydrogen.all(".RoomList .name").await == ["Bob"]).then_some(());
     until("a chat that is called by the person alone", is_bob).await;
-    let seen = hydrogen.all(MESSAGE).await;
+    let seen = hydrogen.all(OUTERMOST).await;
     assert_eq!(seen.len(), 2, "nothing else is shown: {seen:#?}");
 
     anna.invite(&room, &fehmarn.slot().ghost("reject@example.org")).await;
