@@ -10,12 +10,12 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 async fn start(more: &[&str]) -> Fehmarn {
-    identity::setup(more).await.start().await
+    identity::setup(more).start().await
 }
 
 /// A member of staff to whom this Fehmarn gives no permission.
 async fn start_without(staff: &Staff, more: &[&str]) -> Fehmarn {
-    let mut setup = identity::setup(more).await;
+    let mut setup = identity::setup(more);
     setup.permissions.push(format!("{:?}: read", staff.id));
     setup.start().await
 }
@@ -157,7 +157,7 @@ async fn only_whom_the_homeserver_knows_signs_in_and_a_token_ends_with_its_sign_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn check_says_whether_the_homeserver_lets_an_identity_service_work() {
-    let mut setup = identity::setup(&[]).await;
+    let mut setup = identity::setup(&[]);
     let checked = |setup: &Setup| {
         setup.write_config();
         String::from_utf8(setup.run(&["check"]).stdout).unwrap()

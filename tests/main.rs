@@ -1,4 +1,4 @@
-//! The promises of Fehmarn, tried against a real Synapse, Postfix, Dovecot, Prosody and PostgreSQL. One program: each file
+//! The promises of Fehmarn, tried against a real Synapse, Postfix, Dovecot, Prosody and PostgreSQL, with real Matrix clients. One program: each file
 //! of this folder is a module. `scripts/test` starts the servers and runs them.
 
 #![allow(clippy::disallowed_methods)]
@@ -6,6 +6,7 @@
 mod application_service;
 mod arrivals;
 mod bot;
+mod clients;
 mod command_line;
 mod common;
 mod content;
@@ -27,6 +28,7 @@ mod real_mail;
 mod reconcile;
 mod rooms;
 mod senders;
+mod servers_folder;
 mod smtp;
 mod states;
 mod store;

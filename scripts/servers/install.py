@@ -1,4 +1,4 @@
-"""Installs what is missing: Debian packages, without letting them start anything, and Synapse in a virtual environment."""
+"""Installs what is missing: Debian packages, without letting them start anything, and what Debian has not got in folders."""
 
 import contextlib
 import os
@@ -20,6 +20,7 @@ PACKAGES = {
     "dovecot": ["dovecot-core", "dovecot-imapd", "dovecot-lmtpd"],
     "postgres": ["postgresql"],
     "prosody": ["prosody"],
+    "web": ["nginx-light", "chromium", "fonts-dejavu-core"],
 }
 # For the certificate and for building Fehmarn: a linker, a C compiler for SQLite and the cryptography.
 ALWAYS = ["openssl", "ca-certificates", "gcc", "libc6-dev", "pkg-config"]
@@ -39,6 +40,9 @@ def everything(plan):
         timed(f"installing Synapse {SYNAPSE_VERSION}", lambda: synapse(plan))
     if "prosody" in plan.services and not (plan.dir / "xmpp-venv" / "complete").exists():
         timed(f"installing slixmpp {SLIXMPP_VERSION}", lambda: venv(plan.dir / "xmpp-venv", "slixmpp", SLIXMPP_VERSION))
+    if "web" in plan.services:
+        from servers import clients
+        clients.ensure(plan)
     return True
 
 
@@ -72,8 +76,8 @@ def packages(plan):
         checked(["apt-get", "update", "-q"], environment)
         checked(["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing], environment)
     # Not now, and not after the next boot either.
-    for package in {"postfix", "dovecot-core", "postgresql", "prosody"} & set(missing) if shutil.which("systemctl") else []:
-        subprocess.run(["systemctl", "disable", package.removesuffix("-core")], capture_output=True, check=False)
+    for package in {"postfix", "dovecot-core", "postgresql", "prosody", "nginx-light"} & set(missing) if shutil.which("systemctl") else []:
+        subprocess.run(["systemctl", "disable", package.removesuffix("-core").removesuffix("-light")], capture_output=True, check=False)
     return True
 
 

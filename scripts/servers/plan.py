@@ -11,9 +11,12 @@ from pathlib import Path
 
 from servers.process import Trouble
 
-SERVICES = ["synapse", "postfix", "dovecot", "postgres", "prosody"]
+SERVICES = ["synapse", "postfix", "dovecot", "postgres", "prosody", "web"]
+# A folder from before it was noted what was chosen had at least these, if nothing was.
+FIRST_SERVICES = SERVICES[:4]
 HOST = "127.0.0.1"
 PASSWORD = "secret"
+BROWSER = "/usr/bin/chromium"
 # Where the people outside have their XMPP accounts; each slot has a component below it.
 XMPP_DOMAIN = "xmpp.test"
 # Below 32768, where Linux begins to give ports to outgoing connections.
@@ -26,6 +29,7 @@ OFFSETS = {
 }
 FIRST_SLOT = 100
 SLOT_PORTS = 10
+PORTS_OF_SLOTS = ("listen_port", "lmtp_port", "clients_port", "front_port")
 # A Unix socket's path has at most 107 bytes; the longest below this folder needs about 45.
 LONGEST_RUN_FOLDER = 50
 
@@ -47,7 +51,11 @@ class Slot:
 
     def ports(self, base):
         first = base + FIRST_SLOT + SLOT_PORTS * self.number
-        return {"listen_port": first, "lmtp_port": first + 1, "spare_ports": list(range(first + 2, first + SLOT_PORTS))}
+        return {
+            "listen_port": first, "lmtp_port": first + 1, "spare_ports": list(range(first + 2, first + 7)),
+            # Where its Fehmarn listens for clients, and the reverse proxy in front of that and of Synapse.
+            "clients_port": first + 7, "front_port": first + 8,
+        }
 
 
 def test_slots(count):
@@ -63,20 +71,21 @@ class Plan:
     run: Path
     port_base: int
     server_name: str
-    services: list
+    # What was asked for by name; `None`: all that there are, also those that a later version of this script adds.
+    chosen: list
     slots: list
     shared_secret: str
     identity: str
     owner: tuple
 
     @classmethod
-    def new(cls, folder, server_name="fehmarn.test", services=SERVICES, slots=None, port_base=TEST_PORTS):
+    def new(cls, folder, server_name="fehmarn.test", chosen=None, slots=None, port_base=TEST_PORTS):
         folder = folder.absolute()
         folder.mkdir(parents=True, exist_ok=True)
         folder = folder.resolve()
         owner = (os.getuid(), os.getgid())
         slots = test_slots(12) if slots is None else slots
-        return cls(folder, run_folder(folder, owner), port_base, server_name, list(services), slots,
+        return cls(folder, run_folder(folder, owner), port_base, server_name, chosen, slots,
                    secrets.token_hex(16), secrets.token_hex(8), owner)
 
     @classmethod
@@ -89,9 +98,13 @@ class Plan:
             return None
         fields = [field.name for field in dataclasses.fields(Slot)]
         slots = [Slot(**{name: slot[name] for name in fields}) for slot in known["slots"]]
-        return cls(folder, Path(known["run"]), known["port_base"], known["server_name"], known["services"], slots,
+        return cls(folder, Path(known["run"]), known["port_base"], known["server_name"], chosen_before(known), slots,
                    known["synapse"]["registration_shared_secret"], known["identity"],
                    (os.getuid(), os.getgid()))
+
+    @property
+    def services(self):
+        return SERVICES if self.chosen is None else [name for name in SERVICES if name in self.chosen]
 
     @property
     def file(self):
@@ -124,7 +137,7 @@ class Plan:
     def change(self, services=None, server_name=None, slot_count=None):
         """Takes over what was named on the command line."""
         if services:
-            self.services = [name for name in SERVICES if name in services]
+            self.chosen = services
         if slot_count is not None and slot_count != len(self.slots):
             self.slots = test_slots(slot_count)
         if server_name and server_name != self.server_name:
@@ -154,7 +167,7 @@ class Plan:
 
     def all_ports(self, base):
         of_slots = [slot.ports(base) for slot in self.slots]
-        return [base + offset for offset in OFFSETS.values()] + [p[k] for p in of_slots for k in ("listen_port", "lmtp_port")]
+        return [base + offset for offset in OFFSETS.values()] + [p[k] for p in of_slots for k in PORTS_OF_SLOTS]
 
     def save(self):
         text = json.dumps(self.for_readers(), indent=2) + "\n"
@@ -180,6 +193,7 @@ class Plan:
             "identity": self.identity,
             "command": ["python3", str(Path(__file__).resolve().parent / "servers.py")],
             "services": self.services,
+            "chosen": self.chosen,
             "host": HOST,
             "port_base": self.port_base,
             "server_name": self.server_name,
@@ -199,6 +213,12 @@ class Plan:
                 # With slixmpp, for the people outside.
                 "python": str(self.dir / "xmpp-venv" / "bin" / "python"),
             },
+            "clients": {
+                "node": str(self.dir / "clients" / "node"),
+                # With Matrix's libraries and what drives a browser.
+                "modules": str(self.dir / "clients"),
+                "browser": BROWSER,
+            },
             "slots": [self.slot_for_readers(slot) for slot in self.slots],
         }
 
@@ -213,6 +233,13 @@ class Plan:
             "imap_login": f"{slot.name}@{slot.imap_domain}" if slot.imap_domain else None,
             **slot.ports(self.port_base),
         }
+
+
+def chosen_before(known):
+    """What was chosen for a folder, as its servers.json has it."""
+    if "chosen" in known:
+        return known["chosen"]
+    return None if set(FIRST_SERVICES) <= set(known["services"]) else known["services"]
 
 
 def run_folder(folder, owner):

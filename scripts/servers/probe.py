@@ -21,8 +21,13 @@ def greets(port, start, ca=None):
             return secure.recv(200).startswith(start)
 
 
-def answers_http(port, path):
-    connection = http.client.HTTPConnection(HOST, port, timeout=SECONDS)
+def answers_http(port, path, ca=None):
+    """Whether this is answered with 200; over TLS if a certificate authority is given."""
+    if ca is None:
+        connection = http.client.HTTPConnection(HOST, port, timeout=SECONDS)
+    else:
+        context = ssl.create_default_context(cafile=ca)
+        connection = http.client.HTTPSConnection("localhost", port, timeout=SECONDS, context=context)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == 200

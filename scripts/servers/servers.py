@@ -5,7 +5,7 @@
     servers.py down    --dir DIR [--wipe]                        stop what was started here, and nothing else
     servers.py status  --dir DIR
     servers.py start|stop|restart|kill --dir DIR SERVICE...      `kill` is SIGKILL: a crash
-    servers.py install --dir DIR                                 packages and Synapse's virtual environment only
+    servers.py install --dir DIR                                 only what is missing: packages, Synapse, clients
 
 Everything that a reader needs to know stands in DIR/servers.json afterwards. Postfix, Dovecot and PostgreSQL are started by
 root; for a caller who is not root, sudo is used.
@@ -32,8 +32,9 @@ from servers.postgres import Postgres
 from servers.process import Trouble
 from servers.prosody import Prosody
 from servers.synapse import Synapse
+from servers.web import Web
 
-CLASSES = {c.name: c for c in (Synapse, Postfix, Dovecot, Postgres, Prosody)}
+CLASSES = {c.name: c for c in (Synapse, Postfix, Dovecot, Postgres, Prosody, Web)}
 
 
 def main():
@@ -56,7 +57,7 @@ def arguments():
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("services", nargs="*", metavar="SERVICE", help=" ".join(SERVICES))
     parser.add_argument("--dir", type=Path, required=True, help="the folder of these servers")
-    parser.add_argument("--with", dest="wanted", help=f"which servers, with commas (first time: {','.join(SERVICES)})")
+    parser.add_argument("--with", dest="wanted", help=f"which servers, with commas (else: {','.join(SERVICES)})")
     parser.add_argument("--port-base", type=int, help="first port (first time: the first free range)")
     parser.add_argument("--server-name", help="of Synapse (first time: fehmarn.test)")
     parser.add_argument("--slots", type=int, help="how many slots (first time: 12)")

@@ -45,13 +45,20 @@ impl Bridge {
         if allowed(bot.join(room).await)? {
             return Ok(true);
         }
-        if !allowed(ghost_intent.invite(room, &self.bot).await)? || !allowed(bot.join(room).await)? {
+        // Clients call a chat without a name by all who are in it, but for those whom it names as not counting. Where only
+        // others may write that, as in a room to which somebody was invited by their address, the bot stays away.
+        let marked = self.mark(room, ghost).await?;
+        if !marked && ghost_intent.room_state(room).await?.name.is_none() {
             return Ok(false);
         }
+        Ok(allowed(ghost_intent.invite(room, &self.bot).await)? && allowed(bot.join(room).await)?)
+    }
+
+    /// Whether the room lets the ghost say what it is.
+    async fn mark(&self, room: &RoomId, ghost: &UserId) -> Result<bool, Failure> {
         for mark in self.marks(ghost) {
-            // In rooms of which only others may write the state, it stays as it is.
-            if !allowed(ghost_intent.set_mark(room, &mark).await)? {
-                break;
+            if !allowed(self.homeserver.intent(ghost).set_mark(room, &mark).await)? {
+                return Ok(false);
             }
         }
         Ok(true)

@@ -135,7 +135,7 @@ impl Bridge {
         if let Some((room, standing)) = &places.direct {
             if standing.is_none() {
                 // They have left: the room must not become a dead one.
-                self.homeserver.intent(&company.sender).invite(room, staff).await?;
+                self.homeserver.intent(&company.sender).invite_to_chat(room, staff).await?;
                 self.expect(room, staff).await?;
             }
             return Ok(room.clone());

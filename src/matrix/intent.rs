@@ -133,11 +133,15 @@ impl Intent<'_> {
     pub async fn invite(&self, room: &RoomId, user: &UserId) -> Result<(), Error> {
         let recipient =
             invite_user::v3::InvitationRecipient::UserId(invite_user::v3::InviteUserId::new(user.to_owned()));
-        match self.send(invite_user::v3::Request::new(room.to_owned(), recipient)).await {
-            // They are in the room already.
-            Err(error) if error.code() == "M_FORBIDDEN" && error.to_string().contains("already in the room") => Ok(()),
-            result => result.map(drop),
-        }
+        let invited = self.send(invite_user::v3::Request::new(room.to_owned(), recipient)).await;
+        or_there_already(invited.map(drop))
+    }
+
+    /// Invites somebody into a room that is their direct chat with us. Only the event itself can say that it is one, and
+    /// clients then show it among people.
+    pub async fn invite_to_chat(&self, room: &RoomId, user: &UserId) -> Result<(), Error> {
+        let content = json!({ "membership": "invite", "is_direct": true });
+        or_there_already(self.set_state(room, StateEventType::RoomMember, user.to_string(), &content).await)
     }
 
     /// Takes an invitation of ours back.
@@ -244,9 +248,18 @@ impl Intent<'_> {
 
     /// Writes a piece of a room's state.
     pub async fn set_mark(&self, room: &RoomId, mark: &Mark) -> Result<(), Error> {
-        let content = Raw::new(&mark.content).map_err(|e| Error::Unreadable(e.to_string()))?;
-        let (room, kind, key) = (room.to_owned(), StateEventType::from(mark.kind), mark.key.clone());
-        let request = send_state_event::v3::Request::new_raw(room, kind, key, content.cast_unchecked());
+        self.set_state(room, StateEventType::from(mark.kind), mark.key.clone(), &mark.content).await
+    }
+
+    async fn set_state(
+        &self,
+        room: &RoomId,
+        kind: StateEventType,
+        key: String,
+        content: &serde_json::Value,
+    ) -> Result<(), Error> {
+        let content = Raw::new(content).map_err(|e| Error::Unreadable(e.to_string()))?;
+        let request = send_state_event::v3::Request::new_raw(room.to_owned(), kind, key, content.cast_unchecked());
         self.send(request).await.map(drop)
     }
 
@@ -273,3 +286,11 @@ impl Intent<'_> {
 
 /// Marks, in a room's `m.room.create`, for whom or what a ghost made it.
 const MADE_FOR: &str = "org.fehmarn.made_for";
+
+/// Whom we invite may be in the room already.
+fn or_there_already(invited: Result<(), Error>) -> Result<(), Error> {
+    match invited {
+        Err(error) if error.code() == "M_FORBIDDEN" && error.to_string().contains("already in the room") => Ok(()),
+        result => result,
+    }
+}

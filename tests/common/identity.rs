@@ -1,56 +1,33 @@
-//! A client that knows identity services, as Element Web is one; and the reverse proxy that speaks TLS for Fehmarn.
+//! A client that knows identity services, as Element Web is one. It reaches Fehmarn by the reverse proxy, over TLS.
 
 use super::{Setup, Staff, servers};
 use reqwest::{Certificate, Client, Method, StatusCode};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::{Value, json};
-use std::sync::Arc;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
 
 /// Where Fehmarn listens for clients.
 pub fn port(setup: &Setup) -> u16 {
-    setup.slot.spare_ports[5]
+    setup.slot.clients_port
 }
 
 /// What clients and the homeserver call the service.
 pub fn server(setup: &Setup) -> String {
-    format!("localhost:{}", setup.slot.spare_ports[6])
+    format!("localhost:{}", setup.slot.front_port)
 }
 
-/// A Setup with an identity service, with more keys of its section; and its proxy, which runs from now on.
-pub async fn setup(more: &[&str]) -> Setup {
-    let mut setup = Setup::new();
+/// A Setup with an identity service, with more keys of its section.
+pub fn setup(more: &[&str]) -> Setup {
+    serve_clients(Setup::new(), more)
+}
+
+/// Has Fehmarn serve clients as well.
+pub fn serve_clients(mut setup: Setup, more: &[&str]) -> Setup {
     setup.identity = Some(format!(
         "{{ listen: \"127.0.0.1:{}\", url: \"https://{}\"{} }}",
         port(&setup),
         server(&setup),
         more.iter().map(|key| format!(", {key}")).collect::<String>()
     ));
-    proxy(setup.slot.spare_ports[6], port(&setup)).await;
     setup
-}
-
-async fn proxy(from: u16, to: u16) {
-    let folder = servers().ca_file.parent().unwrap();
-    let chain = CertificateDer::pem_file_iter(folder.join("server.pem")).unwrap().map(Result::unwrap).collect();
-    let key = PrivateKeyDer::from_pem_file(folder.join("server.key")).unwrap();
-    let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind(("127.0.0.1", from)).await.unwrap();
-    tokio::spawn(async move {
-        while let Ok((near, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let (Ok(mut near), Ok(mut far)) =
-                    (acceptor.accept(near).await, TcpStream::connect(("127.0.0.1", to)).await)
-                else {
-                    return;
-                };
-                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-            });
-        }
-    });
 }
 
 /// What somebody's client asks of the identity service.

@@ -25,6 +25,7 @@ pub struct Servers {
     pub mail_ports: MailPorts,
     pub postgres: Postgres,
     pub xmpp: Xmpp,
+    pub clients: Clients,
     pub slots: Vec<Slot>,
 }
 
@@ -55,6 +56,15 @@ pub struct Xmpp {
     pub secret: String,
     /// A Python that has slixmpp.
     pub python: PathBuf,
+}
+
+/// Matrix clients that are not ours.
+#[derive(Deserialize)]
+pub struct Clients {
+    pub node: PathBuf,
+    /// Where their libraries are.
+    pub modules: PathBuf,
+    pub browser: PathBuf,
 }
 
 #[derive(Deserialize)]

@@ -27,6 +27,10 @@ pub struct Slot {
     pub listen_port: u16,
     pub lmtp_port: u16,
     pub spare_ports: Vec<u16>,
+    /// Where its Fehmarn listens for clients.
+    pub clients_port: u16,
+    /// Where the reverse proxy in front of Fehmarn and Synapse listens.
+    pub front_port: u16,
 }
 
 /// A slot that is ours until this is dropped, or the process ends.
@@ -94,6 +98,11 @@ impl Slot {
         let text = std::fs::read_to_string(&self.registration).unwrap();
         let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
         value.unwrap_or_else(|| panic!("{} has no {key}", self.registration.display())).trim_matches('"').to_owned()
+    }
+
+    /// What clients call their homeserver, its identity server and the page of a web client.
+    pub fn front(&self) -> String {
+        format!("https://localhost:{}", self.front_port)
     }
 
     pub fn listen_url(&self) -> String {

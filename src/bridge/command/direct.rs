@@ -37,7 +37,7 @@ impl Bridge {
         if let Some(known) = known {
             drop(tx);
             if !known.is_in_use() {
-                self.homeserver.intent(&ghost).invite(&known.room, &asked.user).await?;
+                self.homeserver.intent(&ghost).invite_to_chat(&known.room, &asked.user).await?;
                 self.expect(&known.room, &asked.user).await?;
             }
             return Ok(texts::conversation_known(language, person.address(), &self.link(&known.room)));
