@@ -46,6 +46,7 @@ use async_trait::async_trait;
 use authentication::Senders;
 use config::{Config, FullMessage};
 use fields::Fields;
+use mime::Part;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -157,16 +158,16 @@ impl Connector for Email {
     }
 
     async fn read(&self, raw: &RawArrival, attempt: u32) -> Result<Inbound, Failure> {
-        let fields = Fields::of_mail(&raw.raw);
+        let (fields, mail) = (Fields::of_mail(&raw.raw), Part::parse(&raw.raw));
         // A report may return a mail of any size; nothing large is read of it.
-        if let Some(receipt) = report::read(&raw.raw, &fields, &self.identity) {
+        if let Some(receipt) = report::read(&mail, &fields, &self.identity) {
             return Ok(Inbound::Receipt(receipt));
         }
         let max_size = self.max_size + TRACE_HEADERS;
         let reader = parse::Reader { identity: &self.identity, language: self.language, max_size };
-        let mut arrival = reader.read(raw);
+        let mut arrival = reader.read(&mail, raw);
         arrival.automatic |= automatic::is_marked(&fields);
-        self.senders.judge(&raw.raw, &fields, &mut arrival, attempt).await?;
+        self.senders.judge(&mail.headers, &raw.raw, &fields, &mut arrival, attempt).await?;
         if let Some(original) = &mut arrival.original {
             original.at_once = self.full_message == FullMessage::Attach;
         }
