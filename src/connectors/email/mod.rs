@@ -101,7 +101,8 @@ fn build(document: &Document, env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, 
 impl Connector for Email {
     fn capabilities(&self) -> Capabilities {
         // Base64 in lines of 76 characters: 57 bytes become 78 (RFC 2045 section 6.8).
-        let attachment_bytes = (self.max_size / 78 * 57).saturating_sub(REST_OF_MAIL);
+        let max_size = self.smtp.size_limit().map_or(self.max_size, |limit| limit.min(self.max_size));
+        let attachment_bytes = (max_size / 78 * 57).saturating_sub(REST_OF_MAIL);
         Capabilities {
             attachment_bytes,
             concurrency: self.connections,
@@ -147,6 +148,10 @@ impl Connector for Email {
         mail.bytes = self.dkim.sign(mail.bytes, delivery.written_at)?;
         let receipt_follows = self.smtp.send(&mail).await?;
         Ok(Sent { message: mail.message, subject: Some(mail.topic), receipt_follows })
+    }
+
+    fn side(&self, to: &RemoteUserId) -> String {
+        self.smtp.side(to.address())
     }
 
     fn normal_subject(&self, subject: &str) -> String {
