@@ -9,6 +9,7 @@ mod bot;
 mod command_line;
 mod common;
 mod content;
+mod correspondence;
 mod crossing;
 mod direct;
 mod faults;
