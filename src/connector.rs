@@ -42,6 +42,12 @@ pub trait Connector: Send + Sync + 'static {
     /// made from [`Delivery::id`].
     async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure>;
 
+    /// Which of several servers takes the deliveries to this person, where a network has several: that one of them cannot
+    /// be reached says nothing of the others. No I/O.
+    fn side(&self, _to: &RemoteUserId) -> String {
+        String::new()
+    }
+
     /// Takes what a writer says about a message out of its first lines (`Subject: ...`). No I/O.
     fn instructions(&self, _body: &mut Body) -> Instructions {
         Instructions::default()

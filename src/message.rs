@@ -166,6 +166,9 @@ pub struct Arrival {
     pub staff: Vec<LocalUser>,
     /// The other people outside to whom it is openly addressed. The network has served them.
     pub others: Vec<RemoteUserId>,
+    /// The people to whom the sender wants answers to go, but for the sender. It is not addressed to them: where it
+    /// belongs to a conversation, they need not be in that.
+    pub answers_to: Vec<RemoteUserId>,
     /// Messages that this one answers, the surest first.
     pub answers: Vec<RemoteMessageId>,
     /// A machine's words: an absence notice, a newsletter. Shown, never answered.

@@ -59,6 +59,7 @@ fn message(arrival: &Arrival) -> String {
     for (key, people) in [
         ("staff", arrival.staff.iter().map(ToString::to_string).collect::<Vec<_>>()),
         ("others", arrival.others.iter().map(ToString::to_string).collect()),
+        ("answers to", arrival.answers_to.iter().map(ToString::to_string).collect()),
         ("answers", arrival.answers.iter().map(ToString::to_string).collect()),
     ] {
         if !people.is_empty() {

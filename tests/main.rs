@@ -10,6 +10,7 @@ mod clients;
 mod command_line;
 mod common;
 mod content;
+mod correspondence;
 mod crossing;
 mod direct;
 mod faults;

@@ -18,7 +18,7 @@ impl Bridge {
         company: &Company,
         again: bool,
     ) -> Result<OwnedRoomId, Failure> {
-        for (ghost, person) in &company.others {
+        for (ghost, person) in company.outside() {
             if let Some((connector, _)) = self.ghosts.parse(ghost) {
                 self.ensure_ghost(connector, person, None).await?;
             }
@@ -34,7 +34,7 @@ impl Bridge {
         };
         let began = Instant::now();
         let room = self.make_room(&company.sender, &new, again).await?;
-        for ghost in company.others.keys() {
+        for (ghost, _) in company.outside() {
             self.homeserver.intent(ghost).join(&room).await?;
         }
         let mut tx = self.store.begin().await?;
@@ -42,7 +42,7 @@ impl Bridge {
         // Everything in it is for us.
         tx.begin_reading(&room, "", now()).await?;
         tx.set_room_name(&room, arrival.subject.as_deref()).await?;
-        for ghost in [&company.sender].into_iter().chain(company.others.keys()) {
+        for ghost in [&company.sender].into_iter().chain(company.outside().map(|(ghost, _)| ghost)) {
             tx.set_member(&room, ghost, &joined_member()).await?;
         }
         for user in &company.staff {

@@ -160,7 +160,7 @@ impl Bridge {
             let is_here = if company.is_group() {
                 let members = self.store.members(&named.room).await?;
                 let ghosts = members.keys().filter(|user| self.ghosts.is_ghost(user)).cloned().collect();
-                company.fit(|user| members.contains_key(user), &ghosts) == Fit::Here
+                company.fits_by_subject(|user| members.contains_key(user), &ghosts)
             } else {
                 !named.has_others
             };

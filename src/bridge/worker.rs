@@ -3,6 +3,7 @@
 use super::{Bridge, status::Accepted};
 use crate::{
     failure::{Failure, Reason, Retry, back_off},
+    ids::RemoteUserId,
     store::{Claimed, Finished, Message, NewRow, Original, Outcome, Queue, Row, ThreadState, now},
 };
 use futures_util::FutureExt;
@@ -40,17 +41,25 @@ pub(super) struct Done {
     pub accepted: Option<Accepted>,
 }
 
+/// Who a row is handed to: a connector, and which of its servers, if there are several. Everything in the inbox goes to the
+/// one homeserver.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Side {
+    connector: String,
+    server: String,
+}
+
 /// The other sides that could not be reached last time.
 #[derive(Default)]
-struct Unreachable(Mutex<HashSet<String>>);
+struct Unreachable(Mutex<HashSet<Side>>);
 
 impl Unreachable {
-    fn note(&self, side: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(side.to_owned());
+    fn note(&self, side: Side) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(side);
     }
 
     /// Whether this one was not reached before.
-    fn clear(&self, side: &str) -> bool {
+    fn clear(&self, side: &Side) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(side)
     }
 }
@@ -189,18 +198,26 @@ impl Worker {
     /// When the other side can be reached again, what waited for it need not wait out its back-off.
     async fn watch(&self, row: &Row, result: &Result<Done, Failure>) {
         let side = match self.queue {
-            Queue::Outbox => row.connector.as_str(),
-            // Everything in the inbox goes to the one homeserver.
-            Queue::Inbox => "",
+            Queue::Outbox => Side { connector: row.connector.clone(), server: self.server(row, &row.target) },
+            Queue::Inbox => Side::default(),
         };
         match result {
             Err(failure) if failure.reason == Reason::Unreachable => self.unreachable.note(side),
-            Ok(_) if self.unreachable.clear(side) => match self.bridge.store.hurry(self.queue, side).await {
-                Ok(rows) => tracing::info!(queue = self.queue.table(), side, rows, "can be reached again"),
-                Err(error) => tracing::warn!(%error, "what waited goes on waiting for its time"),
-            },
+            Ok(_) if self.unreachable.clear(&side) => {
+                let is_there = |target: &str| side.server.is_empty() || self.server(row, target) == side.server;
+                match self.bridge.store.hurry(self.queue, &side.connector, is_there).await {
+                    Ok(rows) => tracing::info!(queue = self.queue.table(), ?side, rows, "can be reached again"),
+                    Err(error) => tracing::warn!(%error, "what waited goes on waiting for its time"),
+                }
+            }
             _ => {}
         }
+    }
+
+    /// The server that takes what goes to this target of the row's connector.
+    fn server(&self, row: &Row, target: &str) -> String {
+        let connector = self.bridge.connectors.get(row.connector.as_str());
+        connector.map(|connector| connector.side(&RemoteUserId::new(target))).unwrap_or_default()
     }
 }
 

@@ -10,6 +10,7 @@ mod enqueue;
 mod finish;
 mod group;
 mod hold;
+mod hurry;
 mod identity;
 mod large;
 mod management;

@@ -122,24 +122,6 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// Makes due what waits only because its other side could not be reached; of one connector, or of all if it is
-    /// empty. For the moment in which it can be reached again. Returns how many rows.
-    pub async fn hurry(&self, queue: Queue, connector: &str) -> Result<u64, Error> {
-        let table = queue.table();
-        let mut tx = self.begin().await?;
-        let done = sql::query(format!(
-            "UPDATE {table} SET due_at = $1 WHERE ready = 1 AND leased = 0 AND due_at > $1
-             AND ($2 = '' OR connector = $2) AND last_error LIKE 'unreachable%'"
-        ))
-        .bind(now())
-        .bind(connector)
-        .execute(&mut tx.connection)
-        .await?;
-        tx.pending(queue).grew = true;
-        tx.commit().await?;
-        Ok(done.rows_affected())
-    }
-
     /// When the next row falls due, in milliseconds since 1970; `None` when nothing waits.
     pub async fn next_due(&self, queue: Queue) -> Result<Option<i64>, Error> {
         let table = queue.table();

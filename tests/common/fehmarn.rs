@@ -34,6 +34,7 @@ pub struct Setup {
     pub domain: String,
     /// How long a message waits for more.
     pub hold: &'static str,
+    pub max_size: &'static str,
     pub lmtp: bool,
     pub imap: bool,
     /// What stands behind `senders:`.
@@ -73,6 +74,7 @@ impl Setup {
             database: "sqlite:fehmarn.db".into(),
             domain: slot.domain.clone(),
             hold: "0s",
+            max_size: "25MB",
             lmtp: true,
             imap: false,
             senders: None,
@@ -145,7 +147,7 @@ impl Setup {
              appservice:\n  listen: 127.0.0.1:{}\n  url: {:?}\n  registration: {:?}\n  bot: {}\n  prefix: {prefix:?}\n\
              database: {:?}\n\
              permissions:\n  {}\n\
-             connectors:\n  email:\n    domain: {domain}\n    from: \"{{localpart}}@{domain}\"\n    max_size: 25MB\n    \
+             connectors:\n  email:\n    domain: {domain}\n    from: \"{{localpart}}@{domain}\"\n    max_size: {}\n    \
              hold: {}\n    smtp:\n      host: 127.0.0.1\n      port: {}\n      tls: none\n",
             self.homeserver,
             servers.server_name,
@@ -155,6 +157,7 @@ impl Setup {
             self.slot.bot(),
             self.database,
             self.permissions.join("\n  "),
+            self.max_size,
             self.hold,
             self.smtp_port,
             domain = self.domain,

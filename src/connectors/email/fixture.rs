@@ -1,6 +1,6 @@
 //! The mails of `tests/fixtures/mail`, as they would come over a socket.
 
-use super::{address::Identity, arrival, fields::Fields, parse::Reader, report};
+use super::{address::Identity, arrival, fields::Fields, mime::Part, parse::Reader, report};
 use crate::{
     ids::LocalUser,
     language::Language,
@@ -35,7 +35,7 @@ pub fn read(raw: &RawArrival) -> Arrival {
 
 /// The same, where a mail has at most `max_size` bytes.
 pub fn read_at_most(raw: &RawArrival, max_size: u64) -> Arrival {
-    Reader { identity: &identity(), language: Language::De, max_size }.read(raw)
+    Reader { identity: &identity(), language: Language::De, max_size }.read(&Part::parse(&raw.raw), raw)
 }
 
 pub fn message(name: &str) -> Arrival {
@@ -44,7 +44,7 @@ pub fn message(name: &str) -> Arrival {
 
 pub fn receipt(name: &str) -> Receipt {
     let raw = bytes(name);
-    report::read(&raw, &Fields::of_mail(&raw), &identity()).expect(name)
+    report::read(&Part::parse(&raw), &Fields::of_mail(&raw), &identity()).expect(name)
 }
 
 /// All of them, in the order of their names.

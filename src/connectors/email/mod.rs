@@ -46,6 +46,7 @@ use async_trait::async_trait;
 use authentication::Senders;
 use config::{Config, FullMessage};
 use fields::Fields;
+use mime::Part;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -100,7 +101,8 @@ fn build(document: &Document, env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, 
 impl Connector for Email {
     fn capabilities(&self) -> Capabilities {
         // Base64 in lines of 76 characters: 57 bytes become 78 (RFC 2045 section 6.8).
-        let attachment_bytes = (self.max_size / 78 * 57).saturating_sub(REST_OF_MAIL);
+        let max_size = self.smtp.size_limit().map_or(self.max_size, |limit| limit.min(self.max_size));
+        let attachment_bytes = (max_size / 78 * 57).saturating_sub(REST_OF_MAIL);
         Capabilities {
             attachment_bytes,
             concurrency: self.connections,
@@ -148,6 +150,10 @@ impl Connector for Email {
         Ok(Sent { message: mail.message, subject: Some(mail.topic), receipt_follows })
     }
 
+    fn side(&self, to: &RemoteUserId) -> String {
+        self.smtp.side(to.address())
+    }
+
     fn normal_subject(&self, subject: &str) -> String {
         text::subject::normal(subject)
     }
@@ -157,16 +163,16 @@ impl Connector for Email {
     }
 
     async fn read(&self, raw: &RawArrival, attempt: u32) -> Result<Inbound, Failure> {
-        let fields = Fields::of_mail(&raw.raw);
+        let (fields, mail) = (Fields::of_mail(&raw.raw), Part::parse(&raw.raw));
         // A report may return a mail of any size; nothing large is read of it.
-        if let Some(receipt) = report::read(&raw.raw, &fields, &self.identity) {
+        if let Some(receipt) = report::read(&mail, &fields, &self.identity) {
             return Ok(Inbound::Receipt(receipt));
         }
         let max_size = self.max_size + TRACE_HEADERS;
         let reader = parse::Reader { identity: &self.identity, language: self.language, max_size };
-        let mut arrival = reader.read(raw);
+        let mut arrival = reader.read(&mail, raw);
         arrival.automatic |= automatic::is_marked(&fields);
-        self.senders.judge(&raw.raw, &fields, &mut arrival, attempt).await?;
+        self.senders.judge(&mail.headers, &raw.raw, &fields, &mut arrival, attempt).await?;
         if let Some(original) = &mut arrival.original {
             original.at_once = self.full_message == FullMessage::Attach;
         }

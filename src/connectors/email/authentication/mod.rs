@@ -55,12 +55,20 @@ pub enum Verdict {
 }
 
 impl Senders {
-    /// Sets what is known of the sender. `fields`: those of the mail. Asks the DNS, should that be configured.
+    /// Sets what is known of the sender. `headers`, `fields`: those of the mail `raw`. Asks the DNS, should that be
+    /// configured.
     ///
     /// # Errors
     /// Transient: the DNS does not answer.
-    pub async fn judge(&self, raw: &[u8], fields: &Fields, arrival: &mut Arrival, attempt: u32) -> Result<(), Failure> {
-        let verified = match self.verdict(raw, fields, &arrival.from).await {
+    pub async fn judge(
+        &self,
+        headers: &Headers<'_>,
+        raw: &[u8],
+        fields: &Fields,
+        arrival: &mut Arrival,
+        attempt: u32,
+    ) -> Result<(), Failure> {
+        let verified = match self.verdict(headers, raw, fields, &arrival.from).await {
             Verdict::Verified => true,
             Verdict::Later(why) if attempt < ATTEMPTS => {
                 return Err(Failure::transient(Reason::Busy, format!("the sender cannot be checked now: {why}")));
@@ -75,7 +83,7 @@ impl Senders {
         Ok(())
     }
 
-    async fn verdict(&self, raw: &[u8], fields: &Fields, from: &RemoteUserId) -> Verdict {
+    async fn verdict(&self, headers: &Headers<'_>, raw: &[u8], fields: &Fields, from: &RemoteUserId) -> Verdict {
         let domain = from.address().rsplit('@').next().unwrap_or_default();
         // A mail without any sender is from nobody.
         if from.is_unverified() || self.own.is_alike(domain) {
@@ -84,7 +92,7 @@ impl Senders {
         if self.trust.is_empty() && self.check.is_none() {
             return Verdict::Verified;
         }
-        if !is_author(raw, fields, from) {
+        if !is_author(headers, fields, from) {
             return Verdict::Unverified;
         }
         match (trust::verdict(fields, &self.trust, domain), &self.check) {
@@ -109,8 +117,8 @@ impl Senders {
 }
 
 /// Whether the mail has one author, who is this one.
-fn is_author(raw: &[u8], fields: &Fields, from: &RemoteUserId) -> bool {
-    let authors = Headers::parse(raw).0.addresses(HeaderName::From);
+fn is_author(headers: &Headers<'_>, fields: &Fields, from: &RemoteUserId) -> bool {
+    let authors = headers.addresses(HeaderName::From);
     let is_from = |author: &String| address::remote(author).is_some_and(|author| author == *from);
     fields.all("from").count() == 1 && authors.len() == 1 && authors.iter().all(is_from)
 }

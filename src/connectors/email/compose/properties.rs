@@ -2,7 +2,10 @@
 
 use super::{tests::*, *};
 use crate::{
-    connectors::email::address::{People, Person},
+    connectors::email::{
+        address::{People, Person},
+        arrival, fixture,
+    },
     ids::{LocalUser, RemoteUserId},
     message::{Body, Quote},
 };
@@ -154,6 +157,35 @@ proptest! {
             // `mail-parser` leaves the fold in a quoted string that has an escape in it.
             let found_name = clean::line(found.attachment_name().unwrap_or_default(), usize::MAX);
             prop_assert_eq!((found_name, found.contents()), (name, file.bytes.as_ref()));
+        }
+    }
+
+    #[test]
+    fn what_was_composed_is_read_as_it_was_meant(delivery in deliveries(), office in words()) {
+        let identity = identity_of(office, "x");
+        let mail = compose(&identity, &delivery).unwrap();
+        let sender = identity.sender(&delivery.writer, &delivery.id).unwrap();
+        let raw = arrival::arrival(&self::identity(), LocalUser::new("bob"), mail.bytes.clone().into());
+        let read = fixture::read(&raw);
+        let name = sender.name.trim_matches(['\'', '"', ' ']);
+        let read_name = read.from_name.unwrap_or_default();
+        prop_assert_eq!((read.from.as_str(), read_name.as_str()), ("amt@kiel.example", name));
+        prop_assert_eq!(&read.message, &mail.message);
+        let subject = subject::of(&mail.topic, delivery.thread.parent.is_some());
+        prop_assert_eq!(read.subject, subject::bare(&subject));
+        // Nobody's program writes an encoded word into an id; the reader would write it in its own way.
+        let is_plain = |id: &&RemoteMessageId| !id.as_str().contains("=?");
+        let parent = delivery.thread.parent.iter().filter(|id| clean::is_message_id(id.as_str()));
+        prop_assert_eq!(
+            read.answers.iter().filter(is_plain).collect::<Vec<_>>(),
+            parent.filter(is_plain).collect::<Vec<_>>()
+        );
+        prop_assert!(read.others.iter().all(|other| other.as_str() == "bob@example.org"), "{:?}", read.others);
+        if Reaction::of(&delivery).is_none() {
+            let names = delivery.attachments.iter().enumerate();
+            let names = names.map(|(n, file)| clean::file_name(&file.name).unwrap_or_else(|| format!("file-{}", n + 1)));
+            let found = read.attachments.iter().map(|file| (file.name.clone(), file.bytes.as_ref()));
+            prop_assert_eq!(found.collect::<Vec<_>>(), names.map(|name| (name, &b"a\r.\r\nb"[..])).collect::<Vec<_>>());
         }
     }
 

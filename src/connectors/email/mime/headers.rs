@@ -72,6 +72,12 @@ impl<'x> Headers<'x> {
         })
     }
 
+    /// All addresses of a field, as they stand there, with the names of those who have one.
+    pub fn mailboxes(&self, name: HeaderName<'static>) -> Vec<(String, Option<String>)> {
+        let boxes = self.values(name).filter_map(HeaderValue::as_address).flat_map(Address::iter);
+        boxes.filter_map(|found| Some((found.address()?.to_owned(), found.name().map(str::to_owned)))).collect()
+    }
+
     /// All addresses of a field, as they stand there.
     pub fn addresses(&self, name: HeaderName<'static>) -> Vec<String> {
         let boxes = self.values(name).filter_map(HeaderValue::as_address).flat_map(Address::iter);

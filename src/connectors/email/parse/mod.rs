@@ -37,11 +37,10 @@ pub struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads a mail. A larger one than `max_size`, or one with too many parts, becomes a message that says so, with the
-    /// original attached. A mail without any sender is from nobody: it is shown all the same.
-    pub fn read(&self, raw: &RawArrival) -> Arrival {
-        let mail = Part::parse(&raw.raw);
+    /// original attached. A mail without any sender is from nobody: it is shown all the same. `mail`: that in `raw`.
+    pub fn read(&self, mail: &Part<'_>, raw: &RawArrival) -> Arrival {
         let (from, from_name) = mail.headers.sender().unwrap_or_else(nobody);
-        let content = if self.is_readable(raw) { self.content(&mail, raw) } else { None };
+        let content = if self.is_readable(raw) { self.content(mail, raw) } else { None };
         let content = content.unwrap_or_else(|| self.beyond(raw));
         let subject = subject::bare(mail.headers.subject());
         let original = (!content.is_whole).then(|| original::of(&raw.raw, subject.as_deref()));
@@ -54,6 +53,7 @@ impl Reader<'_> {
             to: raw.to.clone(),
             staff: people.staff,
             others: people.others,
+            answers_to: people.answers_to,
             answers: people::answers(&mail.headers, self.identity),
             automatic: automatic::is_absence(mail.headers.subject()),
             reaction: content.reaction,

@@ -1,7 +1,7 @@
 //! The untouched mail, for whoever misses something in what is shown of it.
 
 use crate::{
-    connectors::email::{quote::tags, text::clean},
+    connectors::email::text::{clean, tags},
     message::{Attachment, Original},
 };
 use bytes::Bytes;

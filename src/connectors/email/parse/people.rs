@@ -3,6 +3,7 @@
 use crate::connectors::email::{
     address::{self, Identity},
     mime::headers::{ANSWERS, Headers},
+    text::clean,
 };
 use crate::ids::{LocalUser, RemoteMessageId, RemoteUserId};
 use mail_parser::HeaderName;
@@ -14,26 +15,53 @@ const PEOPLE: usize = 100;
 #[derive(Debug, PartialEq)]
 pub struct People {
     pub staff: Vec<LocalUser>,
-    /// All others, without the sender. Who answers here to "all" writes to them: so do those in Reply-To count.
+    /// All others, without the sender.
     pub others: Vec<RemoteUserId>,
+    /// Who stands in Reply-To and nowhere else, and is somebody else than the sender: whom a contact form writes for, a
+    /// colleague who takes over.
+    pub answers_to: Vec<RemoteUserId>,
 }
 
 pub fn of(headers: &Headers<'_>, identity: &Identity, from: &RemoteUserId) -> People {
-    let mut people = People { staff: Vec::new(), others: Vec::new() };
-    for name in [HeaderName::To, HeaderName::Cc, HeaderName::ReplyTo] {
-        let replies = name == HeaderName::ReplyTo;
-        for address in headers.addresses(name) {
-            match identity.user_of(&address) {
-                Some(_) if replies => {}
-                Some(user) => add(&mut people.staff, user),
-                None => address::remote(&address)
-                    .filter(|it| it != from)
-                    .into_iter()
-                    .for_each(|it| add(&mut people.others, it)),
-            }
+    let mut people = People { staff: Vec::new(), others: Vec::new(), answers_to: Vec::new() };
+    let remote = |address: &str| address::remote(address).filter(|it| it != from);
+    for address in [HeaderName::To, HeaderName::Cc].into_iter().flat_map(|name| headers.addresses(name)) {
+        match identity.user_of(&address) {
+            Some(user) => add(&mut people.staff, user),
+            None => remote(&address).into_iter().for_each(|it| add(&mut people.others, it)),
         }
     }
+    let name = headers.sender().and_then(|(_, name)| name);
+    for (address, other) in headers.mailboxes(HeaderName::ReplyTo) {
+        let is_else = |it: &RemoteUserId| {
+            identity.user_of(&address).is_none()
+                && !people.others.contains(it)
+                && !is_same_person((from, name.as_deref()), (it, other.as_deref()))
+        };
+        remote(&address).filter(is_else).into_iter().for_each(|it| add(&mut people.answers_to, it));
+    }
     people
+}
+
+/// Whether two addresses with names look like those of one person: what they call themself at another provider, or under
+/// the same name at the same organisation. `noreply@` of a contact form has a visitor's name, but not their address.
+fn is_same_person(one: (&RemoteUserId, Option<&str>), other: (&RemoteUserId, Option<&str>)) -> bool {
+    let split = |address: &RemoteUserId| {
+        let (local, domain) = address.address().rsplit_once('@').unwrap_or_default();
+        (local.split('+').next().unwrap_or_default().to_owned(), domain.to_owned())
+    };
+    let ((one_local, one_domain), (other_local, other_domain)) = (split(one.0), split(other.0));
+    let folded = |name: &str| clean::line(name, clean::NAME).to_lowercase();
+    let is_same_name = one.1.zip(other.1).map(|(one, other)| folded(one) == folded(other));
+    let is_below = |domain: &str, owner: &str| {
+        domain.strip_suffix(owner).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let is_same_place = is_below(&one_domain, &other_domain) || is_below(&other_domain, &one_domain);
+    match is_same_name {
+        Some(true) => is_same_place || one_local == other_local,
+        None => one_local == other_local,
+        Some(false) => false,
+    }
 }
 
 fn add<T: PartialEq>(list: &mut Vec<T>, one: T) {
@@ -67,7 +95,7 @@ mod tests {
     }
 
     fn people(raw: &str) -> (Vec<String>, Vec<String>) {
-        let People { staff, others } =
+        let People { staff, others, .. } =
             of(&Headers::parse(raw.as_bytes()).0, &identity(), &RemoteUserId::new("bob@example.org"));
         (staff.iter().map(ToString::to_string).collect(), others.iter().map(ToString::to_string).collect())
     }
@@ -84,12 +112,56 @@ mod tests {
              Reply-To: office@example.net, anna@chat.example.org\r\nBcc: eve@example.net\r\n\r\n",
         );
         assert_eq!(staff, ["anna", "tom"]);
-        assert_eq!(others, ["ida@example.com", "office@example.net"]);
+        assert_eq!(others, ["ida@example.com"]);
     }
 
     #[test]
     fn whose_address_stands_only_where_answers_go_was_not_addressed() {
         assert_eq!(people("To: ida@example.com\r\nReply-To: anna@chat.example.org\r\n\r\n").0, Vec::<String>::new());
+    }
+
+    #[test]
+    fn where_answers_shall_go_is_nobody_whom_the_mail_is_for() {
+        let answers_to = |raw: &str| {
+            let from = RemoteUserId::new("bob@example.org");
+            let people = of(&Headers::parse(raw.as_bytes()).0, &identity(), &from);
+            people.answers_to.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let to = "To: anna@chat.example.org\r\nCc: ida@example.com\r\nReply-To:";
+        assert_eq!(
+            answers_to(&format!("{to} Amt <office@example.net>, OFFICE@example.net\r\n\r\n")),
+            ["office@example.net"]
+        );
+        for other in ["bob@example.org", "ida@example.com", "anna@chat.example.org", "nobody", "", "bob+x@example.com"]
+        {
+            assert_eq!(answers_to(&format!("{to} {other}\r\n\r\n")), Vec::<String>::new(), "{other}");
+        }
+    }
+
+    #[test]
+    fn another_address_of_the_sender_is_no_other_person() {
+        let answers_to = |from: &str, reply_to: &str| {
+            let raw = format!("From: {from}\r\nTo: anna@chat.example.org\r\nReply-To: {reply_to}\r\n\r\n");
+            let headers = Headers::parse(raw.as_bytes()).0;
+            of(&headers, &identity(), &headers.sender().unwrap().0).answers_to.len()
+        };
+        for (from, reply_to) in [
+            ("Bob Beispiel <bob@example.org>", "Bob Beispiel <bob@example.com>"),
+            ("bob@example.org", "bob@example.com"),
+            ("Bob Beispiel <bob@example.org>", "BOB BEISPIEL <beispiel@mail.example.org>"),
+            ("Bob Beispiel <bob@mail.example.org>", "\"Bob  Beispiel\" <b.beispiel@example.org>"),
+        ] {
+            assert_eq!(answers_to(from, reply_to), 0, "{from} {reply_to}");
+        }
+        for (from, reply_to) in [
+            ("Bob Beispiel <noreply@forms.example>", "Bob Beispiel <bob@example.com>"),
+            ("Bob <bob@example.org>", "Office <office@example.org>"),
+            ("Info <info@forms.example>", "Club <info@example.com>"),
+            ("bob@example.org", "office@example.org"),
+            ("Bob <bob@example.org>", "Bob <bob2@notexample.org>"),
+        ] {
+            assert_eq!(answers_to(from, reply_to), 1, "{from} {reply_to}");
+        }
     }
 
     #[test]

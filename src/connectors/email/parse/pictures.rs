@@ -5,10 +5,7 @@ use super::body::Piece;
 use crate::{
     connectors::email::{
         mime,
-        text::{
-            clean,
-            tags::{attribute, end_of_tag, find_tag},
-        },
+        text::{clean, tags},
     },
     language::Language,
     message::{Attachment, Body},
@@ -151,36 +148,19 @@ pub fn without_data(html: String, number: usize) -> (String, Vec<File>) {
 
 /// The HTML with every `<img>` replaced for whose source there is something else.
 fn replaced(html: &str, other: &mut dyn FnMut(&str) -> Option<String>) -> String {
-    let mut out = String::with_capacity(html.len());
-    let mut rest = html;
-    while let Some(at) = find_tag(rest, "<img") {
-        let (before, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
-        out.push_str(before);
-        let (tag, after) = end_of_tag(from);
-        match attribute(tag, "src").and_then(|source| other(source.trim())) {
-            Some(text) => out.push_str(&text),
-            None => out.push_str(tag),
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    out
+    tags::replaced(html, "img", &mut |tag| other(tag.value("src")?.trim()))
 }
 
 /// The alternative texts of the pictures in HTML, each once: all that a mail says that is nothing but pictures.
 pub fn alternative_texts(html: &str) -> String {
     let mut texts: Vec<String> = Vec::new();
-    let mut rest = html;
-    while let Some(from) = find_tag(rest, "<img").and_then(|at| rest.get(at..)) {
-        let (tag, after) = end_of_tag(from);
-        rest = after;
-        let text =
-            attribute(tag, "alt").map(|alt| clean::line(&mail_parser::decoders::html::html_to_text(alt), clean::NAME));
+    let mut at = 0;
+    while let Some(tag) = tags::next(html, at).filter(|_| texts.len() < MARKED) {
+        at = tag.end;
+        let alt = tag.value("alt").filter(|_| tag.name == "img");
+        let text = alt.map(|alt| clean::line(&mail_parser::decoders::html::html_to_text(alt), clean::NAME));
         if let Some(text) = text.filter(|text| text.chars().any(char::is_alphanumeric) && !texts.contains(text)) {
             texts.push(text);
-        }
-        if texts.len() >= MARKED {
-            break;
         }
     }
     texts.join("\n")

@@ -5,6 +5,9 @@ use super::{
     Taken, contact, footer, head,
     marks::{self, Mark},
     page::{self, PICTURE, SIGNATURE_END, is_own},
+};
+use crate::connectors::email::text::{
+    references,
     tags::{self, Tag},
 };
 
@@ -136,7 +139,7 @@ impl Reader {
 
     fn push(&mut self, text: &str) {
         let mut decoded = String::with_capacity(text.len());
-        tags::decode(&mut decoded, text);
+        references::decode(&mut decoded, text);
         for c in decoded.chars() {
             if !c.is_whitespace() {
                 self.words.push(c);

@@ -1,6 +1,6 @@
 //! What mail programs write around the mail that they repeat, and around signatures.
 
-use super::tags::Tag;
+use crate::connectors::email::text::tags::Tag;
 
 /// What a mark says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 //! | `page` | what stays of the lines of a mail |
 //! | `head` | where a mail begins that is repeated or passed on |
 //! | `footer`, `contact` | what stands below every mail of a sender |
-//! | `html`, `marks`, `tags` | HTML as such lines |
+//! | `html`, `marks` | HTML as such lines |
 
 mod contact;
 mod footer;
@@ -16,7 +16,6 @@ mod marks;
 mod page;
 #[cfg(test)]
 mod properties;
-pub(super) mod tags;
 #[cfg(test)]
 mod tests;
 

@@ -55,18 +55,17 @@ struct Said {
 /// that a machine wrote: whoever asked for it, or is confused by it, can see it.
 ///
 /// `fields`: those of the mail.
-pub fn read(raw: &[u8], fields: &Fields, identity: &Identity) -> Option<Receipt> {
+pub fn read(mail: &Part<'_>, fields: &Fields, identity: &Identity) -> Option<Receipt> {
     // A person may pass a report on as an attachment: theirs is a message. Servers on the way make other multiparts of it.
     if !is_report(fields) && !text::is_machine(fields) {
         return None;
     }
-    let mail = Part::parse(raw);
-    let parts = Parts::of(&mail);
+    let parts = Parts::of(mail);
     let said = match &parts.status {
         Some((kind, groups)) => said(kind, groups),
         None => text::read(fields, mail.headers.subject(), &parts.words, identity),
     }?;
-    let message = original(&mail, fields, &parts, identity)?;
+    let message = original(mail, fields, &parts, identity)?;
     let to = said.to.or_else(|| parts.returned_to());
     Some(Receipt { message, to, state: said.state, detail: clean::line(&said.detail, DETAIL) })
 }

@@ -13,7 +13,7 @@ fn report(top: &str, status: &str, returned: &str) -> Option<Receipt> {
 
 fn read_mail(raw: &str) -> Option<Receipt> {
     let identity = Identity::new("chat.example.org", "{localpart}@chat.example.org").unwrap();
-    read(raw.as_bytes(), &Fields::of_mail(raw.as_bytes()), &identity)
+    read(&Part::parse(raw.as_bytes()), &Fields::of_mail(raw.as_bytes()), &identity)
 }
 
 fn returned(id: &str) -> String {

@@ -23,7 +23,10 @@ use crate::{
 use session::{Session, Trouble};
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::{
@@ -67,6 +70,8 @@ struct Shared {
     slots: Semaphore,
     idle: Mutex<Idle>,
     denied: Mutex<Option<(Failure, Instant)>>,
+    /// The largest mail that the server took when it was last asked; 0 before that.
+    size_limit: AtomicUsize,
     times: Times,
 }
 
@@ -85,12 +90,19 @@ impl Pool {
 
     fn with_times(account: Account, connections: usize, times: Times) -> Self {
         let (idle, denied) = (Mutex::default(), Mutex::default());
-        Self { shared: Arc::new(Shared { account, slots: Semaphore::new(connections), idle, denied, times }) }
+        let (slots, size_limit) = (Semaphore::new(connections), AtomicUsize::new(0));
+        Self { shared: Arc::new(Shared { account, slots, idle, denied, size_limit, times }) }
     }
 
     #[cfg(test)]
     pub fn account(&self) -> &Account {
         &self.shared.account
+    }
+
+    /// The largest mail that the server takes, in bytes; `None` if it has not said so.
+    pub fn size_limit(&self) -> Option<u64> {
+        let limit = self.shared.size_limit.load(Ordering::Relaxed);
+        u64::try_from(limit).ok().filter(|_| (1..usize::MAX).contains(&limit))
     }
 
     /// Hands over one mail. `Ok` when the server has taken responsibility for it; with `require_tls` only if it promises
@@ -171,10 +183,12 @@ impl Shared {
             return Err(failure.clone().after(left));
         }
         let result = Session::open(&self.account).await;
-        if let Err(failure) = &result
-            && failure.reason == Reason::AccessDenied
-        {
-            *self.denied() = Some((failure.clone(), Instant::now()));
+        match &result {
+            Ok(session) => self.size_limit.store(session.size_limit().unwrap_or(usize::MAX), Ordering::Relaxed),
+            Err(failure) if failure.reason == Reason::AccessDenied => {
+                *self.denied() = Some((failure.clone(), Instant::now()));
+            }
+            Err(_) => {}
         }
         result
     }

@@ -4,7 +4,7 @@ use super::Pool;
 use crate::{
     connector::Finding,
     connectors::email::{address, compose::Mail},
-    failure::{Failure, Reason},
+    failure::Failure,
 };
 use futures_util::future::join_all;
 use std::{fmt, sync::Arc};
@@ -67,17 +67,33 @@ impl Routes {
     /// Hands over one mail. `Ok` when a server has taken responsibility for it: whether it will report what becomes of it.
     pub async fn send(&self, mail: &Mail) -> Result<bool, Failure> {
         let (pool, require_tls) = self.way(&mail.to);
-        pool.send(mail, require_tls).await.map_err(|failure| self.as_one_of_several(failure))
+        pool.send(mail, require_tls).await
     }
 
-    /// The bridge knows one other side here: a mail that it got rid of is its sign to try all at once that waits for an
-    /// unreachable one. With a second server that is still away it would do so over and over again.
-    fn as_one_of_several(&self, mut failure: Failure) -> Failure {
-        let is_other = |route: &Route| !Arc::ptr_eq(&route.pool, &self.otherwise);
-        if failure.reason == Reason::Unreachable && self.routes.iter().any(is_other) {
-            failure.reason = Reason::Busy;
+    /// Names the server that takes the mails to this address; empty where all go to one. Two ways to one server are two:
+    /// where one asks for more than the server can do, it is away on that way alone.
+    pub fn side(&self, to: &str) -> String {
+        let pools = self.pools();
+        let (pool, _) = self.way(to);
+        let number = pools.iter().position(|known| std::ptr::eq(&***known, pool)).unwrap_or_default();
+        if pools.len() < 2 { String::new() } else { format!("{pool} ({number})") }
+    }
+
+    /// The largest mail that any of the servers takes, in bytes; `None` if one of them has not said so.
+    pub fn size_limit(&self) -> Option<u64> {
+        let limits: Option<Vec<u64>> = self.pools().into_iter().map(|pool| pool.size_limit()).collect();
+        limits?.into_iter().max()
+    }
+
+    /// Each once.
+    fn pools(&self) -> Vec<&Arc<Pool>> {
+        let mut pools = vec![&self.otherwise];
+        for route in &self.routes {
+            if !pools.iter().any(|known| Arc::ptr_eq(known, &route.pool)) {
+                pools.push(&route.pool);
+            }
         }
-        failure
+        pools
     }
 
     /// Who takes the mails to this address, and whether they must not go in the clear.
@@ -91,13 +107,7 @@ impl Routes {
 
     /// Connects to each server and signs in, and sends nothing.
     pub async fn check(&self) -> Vec<Finding> {
-        let mut pools = vec![&self.otherwise];
-        for route in &self.routes {
-            if !pools.iter().any(|known| Arc::ptr_eq(known, &route.pool)) {
-                pools.push(&route.pool);
-            }
-        }
-        join_all(pools.into_iter().map(|pool| self.check_one(pool))).await
+        join_all(self.pools().into_iter().map(|pool| self.check_one(pool))).await
     }
 
     async fn check_one(&self, pool: &Arc<Pool>) -> Finding {

@@ -66,6 +66,11 @@ impl Session {
         words.join(", ")
     }
 
+    /// See [`Peer::size_limit`].
+    pub fn size_limit(&self) -> Option<usize> {
+        self.peer.size_limit()
+    }
+
     /// See [`Peer::can_require_tls`].
     pub fn can_require_tls(&self) -> Result<(), &'static str> {
         self.peer.can_require_tls()

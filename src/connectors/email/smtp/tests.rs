@@ -465,15 +465,23 @@ async fn that_one_of_several_servers_is_away_says_nothing_of_the_others() {
     let closed = || TcpListener::bind("127.0.0.1:0");
     let (main, other) = (closed().await.unwrap(), closed().await.unwrap());
     let [main, other] = [main, other].map(|listener| Arc::new(pool(listener.local_addr().unwrap().port())));
-    for (pool, expected) in [(main.clone(), Reason::Unreachable), (other, Reason::Busy)] {
-        let route = Route { to: Pattern::new("kiel.example").unwrap(), pool, require_tls: false };
-        let routes = Routes::new(main.clone(), vec![route]);
+    let route = |pool: &Arc<Pool>| {
+        let to = Pattern::new("kiel.example").unwrap();
+        Routes::new(main.clone(), vec![Route { to, pool: pool.clone(), require_tls: false }])
+    };
+    let (one, several) = (route(&main), route(&other));
+    for routes in [&one, &several] {
         for to in ["bob@example.org", "bob@kiel.example"] {
             let failure = routes.send(&Mail { to: to.into(), ..mail() }).await.unwrap_err();
-            assert_eq!((failure.reason, failure.is_permanent()), (expected, false), "{to}");
+            assert_eq!((failure.reason, failure.is_permanent()), (Reason::Unreachable, false), "{to}");
             assert!(failure.detail.contains("no connection"), "{}", failure.detail);
         }
     }
+    let sides = |routes: &Routes| ["bob@example.org", "bob@kiel.example"].map(|to| routes.side(to));
+    assert_eq!(sides(&one), ["", ""]);
+    let [kept, moved] = sides(&several);
+    assert!(kept != moved && !kept.is_empty() && !moved.is_empty(), "{kept} {moved}");
+    assert_eq!(several.side("eve@example.com"), kept);
 }
 
 #[tokio::test]

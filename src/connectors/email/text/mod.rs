@@ -3,5 +3,6 @@
 pub(super) mod clean;
 pub(super) mod flowed;
 pub(super) mod html;
+pub(super) mod references;
 pub(super) mod subject;
 pub(super) mod tags;

@@ -183,6 +183,7 @@ impl Reader<'_> {
             to: self.raw.to.clone(),
             staff: vec![self.raw.to.clone()],
             others: Vec::new(),
+            answers_to: Vec::new(),
             // A correction belongs where its message is.
             answers: answers.or_else(|| Some(vec![message_of(&self.from, replaced?)])).unwrap_or_default(),
             automatic: false,

@@ -116,7 +116,7 @@ impl Packed {
         match properties.get(FILE_OBJECT) {
             // The content begins behind the identifier of the interface that it has.
             Some(Value::Object(object)) => match object.get(16..).map(|inner| (inner, unpack(inner, depth + 1))) {
-                Some((_, Some(message))) => self.be_message(message),
+                Some((inner, Some(message))) => self.be_message(message, inner),
                 Some((inner, None)) if !inner.is_empty() => self.bytes = inner.to_vec(),
                 _ => {}
             },
@@ -125,12 +125,17 @@ impl Packed {
         }
     }
 
-    /// A message in the message becomes its words and its files: nobody but Outlook could open it.
-    fn be_message(&mut self, message: Found) {
+    /// A message in the message becomes its words and its files: nobody but Outlook could open it. What has neither, as a
+    /// list of people, stays what it is.
+    fn be_message(&mut self, message: Found, packed: &[u8]) {
         let words = message.words.unwrap_or_default();
         let text = words.text.or_else(|| words.html.as_deref().map(html::to_text)).unwrap_or_default();
-        self.bytes = text.into_bytes();
         self.inner = message.files;
+        if text.is_empty() && self.inner.is_empty() {
+            self.bytes = packed.to_vec();
+            return;
+        }
+        self.bytes = text.into_bytes();
         "text/plain".clone_into(&mut self.media_type);
         if !self.name.to_ascii_lowercase().ends_with(".txt") {
             self.name.push_str(".txt");

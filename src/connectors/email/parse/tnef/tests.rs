@@ -100,6 +100,22 @@ fn a_message_in_the_message_becomes_a_text_and_its_files() {
 }
 
 #[test]
+fn a_message_in_the_message_without_words_is_kept_as_it_is() {
+    let inner = start();
+    let mut out = start();
+    attribute(&mut out, FILE_BEGINS, &[0; 14]);
+    let object = [&[7; 16][..], &inner].concat();
+    attribute(
+        &mut out,
+        FILE_PROPERTIES,
+        &list(&[property(0x1e, DISPLAY_NAME, b"Verteiler\0"), property(0x0d, FILE_OBJECT, &object)]),
+    );
+    let found = read(&out).unwrap();
+    let files: Vec<_> = found.files.iter().map(|file| (file.name.as_str(), &file.bytes[..inner.len()])).collect();
+    assert_eq!(files, [("Verteiler", inner.as_slice())]);
+}
+
+#[test]
 fn what_is_broken_is_read_as_far_as_it_goes() {
     let mut out = start();
     attribute(&mut out, FILE_BEGINS, &[0; 14]);
