@@ -1,8 +1,9 @@
 //! The one writer.
 
 use super::{Error, Queue, Store, enqueue::Pending};
+use crate::metrics;
 use sqlx::{AnyConnection, ConnectOptions, any::AnyConnectOptions};
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 const PRAGMAS: [&str; 4] = [
@@ -87,7 +88,9 @@ impl Tx {
         for queue in [Queue::Outbox, Queue::Inbox] {
             self.settle(queue).await?;
         }
+        let began = Instant::now();
         sqlx::query("COMMIT").execute(&mut self.connection).await?;
+        metrics::commit(began.elapsed());
         *self.slot = Some(self.connection);
         drop(self.slot);
         for (queue, pending) in [Queue::Outbox, Queue::Inbox].into_iter().zip(self.pending) {

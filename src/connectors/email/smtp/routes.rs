@@ -2,7 +2,7 @@
 
 use super::Pool;
 use crate::{
-    connector::Finding,
+    connector::{Connection, Finding},
     connectors::email::{address, compose::Mail},
     failure::{Failure, Reason},
 };
@@ -91,13 +91,22 @@ impl Routes {
 
     /// Connects to each server and signs in, and sends nothing.
     pub async fn check(&self) -> Vec<Finding> {
+        join_all(self.pools().into_iter().map(|pool| self.check_one(pool))).await
+    }
+
+    /// One for each server.
+    pub fn connections(&self) -> impl Iterator<Item = Arc<Connection>> {
+        self.pools().into_iter().map(|pool| pool.connection().clone())
+    }
+
+    fn pools(&self) -> Vec<&Arc<Pool>> {
         let mut pools = vec![&self.otherwise];
         for route in &self.routes {
             if !pools.iter().any(|known| Arc::ptr_eq(known, &route.pool)) {
                 pools.push(&route.pool);
             }
         }
-        join_all(pools.into_iter().map(|pool| self.check_one(pool))).await
+        pools
     }
 
     async fn check_one(&self, pool: &Arc<Pool>) -> Finding {
