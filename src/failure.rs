@@ -45,7 +45,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 10] = [
+    pub const ALL: [Self; 10] = [
         Self::UnknownRecipient,
         Self::NobodyThere,
         Self::MailboxFull,

@@ -65,6 +65,7 @@ type Seconds = Gauge<f64, AtomicU64>;
 
 impl Watch {
     pub fn new(bridge: Arc<Bridge>) -> Self {
+        metrics::begin(bridge.connectors.keys().copied().chain(["matrix"]));
         Self { bridge, counted: metrics::registry(), started_at: now() }
     }
 

@@ -115,7 +115,7 @@ mod tests {
             ("postgres://fehmarn:secret@127.0.0.1/db", "postgres://fehmarn:s…@127.0.0.1/db"),
             (r#"{"detail":"<\"bob b\"@example.org>"}"#, r#"{"detail":"<\"…@example.org>"}"#),
             ("bounce+bob=example.net@example.org", "b…@example.org"),
-            ("bob@example.org/phone 50% @ 3", "b…@example.org/phone 50% … 3"),
+            ("bob@example.org/phone 50% @ 3", "b…@example.org/phone 50% @ 3"),
         ] {
             assert_eq!(mask(line), masked);
         }

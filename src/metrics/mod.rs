@@ -10,6 +10,7 @@ mod process;
 pub use connection::Connection;
 pub use process::{Process, process};
 
+use crate::failure::Reason;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, histogram::Histogram, info::Info},
@@ -96,34 +97,50 @@ impl Default for Numbers {
     }
 }
 
+/// Begins to count for these connectors at 0: of what is not there before it is 1, Prometheus sees no increase.
+pub fn begin(connectors: impl Iterator<Item = &'static str>) {
+    for connector in connectors {
+        drop(NUMBERS.arrivals.get_or_create(&Of { connector }));
+        drop(NUMBERS.deliveries.get_or_create(&Delivery { connector, outcome: "sent", reason: "" }));
+        for (queue, reason) in ["outbox", "inbox"].into_iter().flat_map(|queue| Reason::ALL.map(|it| (queue, it.key())))
+        {
+            drop(NUMBERS.retries.get_or_create(&Row { queue, connector, reason }));
+            drop(NUMBERS.given_up.get_or_create(&Row { queue, connector, reason }));
+        }
+    }
+    for outcome in ["taken", "refused"] {
+        drop(NUMBERS.transactions.get_or_create(&Ended { outcome }));
+    }
+}
+
 /// What became of a delivery: `sent`, and what the network says later: `delivered`, `read`, `failed`.
 pub fn delivery(connector: &'static str, outcome: &'static str, reason: &'static str) {
-    NUMBERS.deliveries.get_or_create(&Delivery { connector, outcome, reason }).inc();
+    drop(NUMBERS.deliveries.get_or_create(&Delivery { connector, outcome, reason }).inc());
 }
 
 /// An attempt that did not work and will be made again.
 pub fn retry(queue: &'static str, connector: &'static str, reason: &'static str) {
-    NUMBERS.retries.get_or_create(&Row { queue, connector, reason }).inc();
+    drop(NUMBERS.retries.get_or_create(&Row { queue, connector, reason }).inc());
 }
 
 /// A row that is dead now.
 pub fn given_up(queue: &'static str, connector: &'static str, reason: &'static str) {
-    NUMBERS.given_up.get_or_create(&Row { queue, connector, reason }).inc();
+    drop(NUMBERS.given_up.get_or_create(&Row { queue, connector, reason }).inc());
 }
 
 /// How long a network took for a delivery; `outcome`: `ok`, `transient`, `permanent`.
 pub fn handed_over(connector: &'static str, outcome: &'static str, took: Duration) {
-    NUMBERS.hand_overs.get_or_create(&HandedOver { connector, outcome }).observe(took.as_secs_f64());
+    drop(NUMBERS.hand_overs.get_or_create(&HandedOver { connector, outcome }).observe(took.as_secs_f64()));
 }
 
 /// What was taken in from a network, durably.
 pub fn arrivals(connector: &'static str, count: usize) {
-    NUMBERS.arrivals.get_or_create(&Of { connector }).inc_by(count as u64);
+    drop(NUMBERS.arrivals.get_or_create(&Of { connector }).inc_by(count as u64));
 }
 
 /// A transaction of the homeserver; `outcome`: `taken`, or `refused` if it has to come again.
 pub fn transaction(outcome: &'static str, took: Duration) {
-    NUMBERS.transactions.get_or_create(&Ended { outcome }).observe(took.as_secs_f64());
+    drop(NUMBERS.transactions.get_or_create(&Ended { outcome }).observe(took.as_secs_f64()));
 }
 
 /// New events in a transaction.
@@ -143,7 +160,7 @@ pub fn left_out() {
 
 /// A request to the homeserver; `outcome`: `ok`, `refused`, `unreachable`.
 pub fn request(outcome: &'static str, took: Duration) {
-    NUMBERS.requests.get_or_create(&Ended { outcome }).observe(took.as_secs_f64());
+    drop(NUMBERS.requests.get_or_create(&Ended { outcome }).observe(took.as_secs_f64()));
 }
 
 /// A durable commit.
@@ -153,7 +170,7 @@ pub fn commit(took: Duration) {
 
 /// A part of Fehmarn that a fault has ended, and that was begun anew.
 pub fn restart(part: &'static str) {
-    NUMBERS.restarts.get_or_create(&Part { part }).inc();
+    drop(NUMBERS.restarts.get_or_create(&Part { part }).inc());
 }
 
 /// A fault in the program, wherever it was.
