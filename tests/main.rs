@@ -12,6 +12,7 @@ mod content;
 mod crossing;
 mod direct;
 mod faults;
+mod faults_host;
 mod golden;
 mod hold;
 mod identity;
