@@ -12,7 +12,6 @@ mod content;
 mod crossing;
 mod direct;
 mod faults;
-mod faults_host;
 mod golden;
 mod hold;
 mod identity;
