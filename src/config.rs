@@ -3,7 +3,7 @@
 use crate::{
     bridge::{Language, Limits, Permissions},
     connector::{Connector, Kind},
-    http::Settings,
+    http::{MetricsSettings, Settings},
     yaml::{Document, Env, Error, Secret},
 };
 use ruma::{OwnedServerName, OwnedUserId, UserId};
@@ -32,6 +32,8 @@ pub struct Config {
     pub status_events: bool,
     /// What clients may ask of us; `None`: nothing.
     pub identity: Option<Settings>,
+    /// Where Prometheus asks; `None`: nowhere.
+    pub metrics: Option<MetricsSettings>,
     pub connectors: BTreeMap<&'static str, Arc<dyn Connector>>,
 }
 
@@ -77,6 +79,7 @@ struct File {
     #[serde(default = "yes")]
     status_events: bool,
     identity: Option<Settings>,
+    metrics: Option<MetricsSettings>,
     connectors: BTreeMap<String, IgnoredAny>,
 }
 
@@ -138,6 +141,7 @@ impl Config {
             give_up: duration(&file.give_up).map_err(|problem| document.error("give_up", problem))?,
             connectors: connectors(&document, kinds, env, file.connectors.keys())?,
             identity: file.identity,
+            metrics: file.metrics,
             homeserver: file.homeserver,
             appservice: file.appservice,
             bot,
@@ -261,6 +265,17 @@ mod tests {
         let identity = identity.replace("\n# ", "\n");
         let config = open(&format!("{start}identity:{identity}\n\n{rest}")).unwrap();
         assert_eq!(config.identity.unwrap().url, "https://id.example.org");
+    }
+
+    #[test]
+    fn the_metrics_of_the_example_can_be_used_once_they_are_no_comment() {
+        assert!(open(EXAMPLE).unwrap().metrics.is_none());
+        let text = EXAMPLE.replace("# metrics:\n#  ", "metrics:\n ");
+        assert!(open(&text).unwrap().metrics.unwrap().listen.ip().is_loopback());
+        let error = open(
+            &text.replace("{ listen", "{ lisen").replace("  listen: \"127.0.0.1:29322", "  lisen: \"127.0.0.1:29322"),
+        );
+        assert!(error.err().unwrap().contains("metrics: unknown field `lisen`, known are `listen`"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::{
     failure::Failure,
     ids::{LocalUser, RemoteUserId},
     message::{Body, Delivery, Inbound, Instructions, RawArrival, Sent},
+    metrics,
     store::Store,
     yaml::{self, Document},
 };
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-pub use crate::store::Cursor;
+pub use crate::{metrics::Connection, store::Cursor};
 
 /// One remote network. Built once at start, shared by all tasks.
 #[async_trait]
@@ -58,6 +59,11 @@ pub trait Connector: Send + Sync + 'static {
 
     /// Tries everything that `run` and `send` will need; one finding each.
     async fn check(&self) -> Vec<Finding>;
+
+    /// The connections that it keeps or makes, for those who watch. Always the same ones.
+    fn connections(&self) -> Vec<Arc<Connection>> {
+        Vec::new()
+    }
 }
 
 /// How people speak of a network when they type. Its name in the configuration is always one of its words.
@@ -200,7 +206,10 @@ impl Inbox {
     /// Commits arrivals, and the cursor that says how far the remote was read, in one transaction. What was accepted
     /// before is not accepted twice. After `Ok` they survive a power cut.
     pub async fn accept(&self, arrivals: Vec<RawArrival>, cursor: Option<Cursor>) -> Result<(), Failure> {
-        self.store.accept_arrivals(self.connector, arrivals, cursor).await.map_err(Failure::from)
+        let count = arrivals.len();
+        self.store.accept_arrivals(self.connector, arrivals, cursor).await?;
+        metrics::arrivals(self.connector, count);
+        Ok(())
     }
 
     /// The cursor of this name, as the last `accept` left it.

@@ -45,7 +45,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 10] = [
+    pub const ALL: [Self; 10] = [
         Self::UnknownRecipient,
         Self::NobodyThere,
         Self::MailboxFull,
@@ -57,6 +57,12 @@ impl Reason {
         Self::Unreadable,
         Self::Internal,
     ];
+
+    /// By its name; the error: the names that there are.
+    pub fn from_name(name: &str) -> Result<Self, Vec<&'static str>> {
+        let known = Self::ALL.into_iter();
+        known.clone().find(|reason| reason.key() == name).ok_or_else(|| known.map(Self::key).collect())
+    }
 
     /// The reason with which the text of a failure begins, as the database keeps it.
     pub fn read(failure: &str) -> Option<Self> {

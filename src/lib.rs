@@ -9,6 +9,7 @@
 //! | [`connector`] | the port: what a network must offer; [`connectors`]: the networks |
 //! | [`message`], [`ids`], [`failure`] | the words that all of them share |
 //! | [`language`] | the sentences that people read |
+//! | [`metrics`], [`log`], [`supervise`] | what operators see; parts that a fault has ended are begun anew |
 //! | [`yaml`], [`config`], [`command`] | configuration and command line |
 //!
 //! Two lines, two durable tables, and nothing else that moves messages:
@@ -32,18 +33,22 @@ pub mod failure;
 pub mod http;
 pub mod ids;
 pub mod language;
+pub mod log;
 pub mod matrix;
 pub mod message;
+pub mod metrics;
 pub mod store;
+pub mod supervise;
 pub mod yaml;
 
-use bridge::{Bridge, GhostIds, Memory, Reconcile, Statuses};
+use bridge::{Bridge, Depths, GhostIds, Memory, Reconcile, Statuses};
 use config::Config;
 use connector::{Inbox, Network};
-use http::{Clients, Readiness, Settings, Site};
+use http::{Clients, MetricsSettings, Readiness, Settings, Site, Watch};
 use matrix::{Federation, Homeserver, Registration};
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use store::{Queue, Store};
+use supervise::keep_alive;
 use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 use yaml::environment;
@@ -68,6 +73,8 @@ pub enum Error {
     Listen(std::net::SocketAddr, std::io::Error),
     #[error("cannot listen on {0} for clients: {1}; change identity.listen and the reverse proxy")]
     ListenForClients(std::net::SocketAddr, std::io::Error),
+    #[error("cannot listen on {0} for Prometheus: {1}; change metrics.listen")]
+    ListenForMetrics(std::net::SocketAddr, std::io::Error),
     #[error("{0} stopped: {1}")]
     Stopped(String, String),
 }
@@ -115,6 +122,8 @@ impl Fehmarn {
             status_events: config.status_events,
             statuses: Statuses::default(),
             attendance: Memory::default(),
+            poison: Memory::default(),
+            depths: Depths::default(),
         };
         Ok(Self { config, registration, bridge: Arc::new(bridge) })
     }
@@ -136,7 +145,14 @@ impl Fehmarn {
         let http = http::serve(listener, Arc::new(site), stop.clone());
         tasks.spawn(async move { http.await.map_err(|error| Error::Listen(listen, error)) });
         tasks.spawn(greet_and_work(self.bridge.clone(), id, stop.clone()));
-        tasks.spawn(keep_house(self.bridge.store.clone(), stop.clone()));
+        let (store, stopping) = (self.bridge.store.clone(), stop.clone());
+        tasks.spawn(async move {
+            let keep_house = || keep_house(store.clone(), stopping.clone());
+            keep_alive("housekeeping", &stopping, keep_house).await.unwrap_or(Ok(()))
+        });
+        if let Some(settings) = &self.config.metrics {
+            serve_metrics(&mut tasks, self.bridge.clone(), settings, stop.clone()).await?;
+        }
         if let Some(settings) = self.config.identity.clone() {
             serve_clients(&mut tasks, self.bridge.clone(), settings, stop.clone()).await?;
         }
@@ -144,7 +160,9 @@ impl Fehmarn {
             let inbox = Inbox::new(name, self.bridge.store.clone(), self.bridge.clone());
             let (name, connector, stop) = (*name, connector.clone(), stop.clone());
             tasks.spawn(async move {
-                connector.run(inbox, stop).await.map_err(|failure| Error::Stopped(name.into(), failure.detail))
+                let run = || connector.run(inbox.clone(), stop.clone());
+                let ended = keep_alive(name, &stop, run).await.unwrap_or(Ok(()));
+                ended.map_err(|failure| Error::Stopped(name.into(), failure.detail))
             });
         }
         tracing::info!(%listen, "listening for the homeserver");
@@ -188,6 +206,21 @@ async fn serve_clients(
     let clients = http::serve_clients(listener, Arc::new(Clients::new(bridge, settings)), stop);
     tasks.spawn(async move { clients.await.map_err(failed) });
     tracing::info!(%listen, "listening for clients");
+    Ok(())
+}
+
+async fn serve_metrics(
+    tasks: &mut JoinSet<Result<(), Error>>,
+    bridge: Arc<Bridge>,
+    settings: &MetricsSettings,
+    stop: CancellationToken,
+) -> Result<(), Error> {
+    let listen = settings.listen;
+    let failed = move |error| Error::ListenForMetrics(listen, error);
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let metrics = http::serve_metrics(listener, Arc::new(Watch::new(bridge)), stop);
+    tasks.spawn(async move { metrics.await.map_err(failed) });
+    tracing::info!(%listen, "listening for Prometheus");
     Ok(())
 }
 

@@ -6,18 +6,21 @@ use fehmarn::{
     command::{check, init::Init, queue::Action},
     config::Config,
     connectors::KINDS,
+    log::{self, Format},
     store::Store,
     yaml::environment,
 };
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 /// A bridge between Matrix and people who have e-mail.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
+    /// How the log is written: for people, or one JSON object on each line
+    #[arg(long, global = true, value_enum, default_value_t)]
+    log_format: Format,
     #[command(subcommand)]
     command: Command,
 }
@@ -50,9 +53,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // The only error of this call is that it was made before.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let filter = EnvFilter::try_from_env("FEHMARN_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let ansi = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+    log::start(arguments.log_format);
     match execute(arguments.command).await {
         Ok(code) => code,
         Err(error) => {

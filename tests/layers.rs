@@ -5,13 +5,16 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// Layer (a module of `src/`) and what it may import. `main`, `lib`, `config` and `command` wire things and may import
 /// everything.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("http", &["bridge", "store", "matrix"]),
-    ("bridge", &["matrix", "store", "connector", "message", "ids", "failure", "language"]),
+    ("http", &["bridge", "store", "matrix", "metrics"]),
+    ("bridge", &["matrix", "store", "connector", "message", "ids", "failure", "language", "metrics", "supervise"]),
     ("connectors", &["connector", "message", "ids", "failure", "language", "yaml"]),
-    ("connector", &["store", "message", "ids", "failure", "yaml"]),
-    ("matrix", &["message", "ids", "failure", "yaml"]),
-    ("store", &["message", "ids", "failure"]),
+    ("connector", &["store", "message", "ids", "failure", "yaml", "metrics"]),
+    ("matrix", &["message", "ids", "failure", "yaml", "metrics"]),
+    ("store", &["message", "ids", "failure", "metrics"]),
     ("message", &["ids", "failure"]),
+    ("supervise", &["metrics"]),
+    ("log", &["metrics"]),
+    ("metrics", &["failure"]),
     ("failure", &[]),
     ("ids", &[]),
     ("language", &[]),

@@ -43,7 +43,26 @@ def everything(plan):
     if "web" in plan.services:
         from servers import clients
         clients.ensure(plan)
+    if not promtool_of(plan).exists():
+        timed("fetching promtool", lambda: promtool(plan))
     return True
+
+
+def promtool_of(plan):
+    """Prometheus' tool for rules, which the tests of docs/alerts.yaml use."""
+    return plan.dir / "prometheus" / "usr" / "bin" / "promtool"
+
+
+def promtool(plan):
+    """Out of Debian's package, which is unpacked and not installed: it would start a server. Without a network it is left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            checked(["apt-get", "download", "-q", "prometheus"], folder=folder)
+            package = next(Path(folder).glob("prometheus_*.deb"))
+            checked(["dpkg-deb", "--extract", package, plan.dir / "prometheus"])
+            (plan.dir / "prometheus" / "usr" / "bin" / "prometheus").unlink()
+        except Trouble as trouble:
+            print(f"  promtool is left out: {trouble}")
 
 
 def missing_packages(plan):

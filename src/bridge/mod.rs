@@ -7,6 +7,7 @@ mod change;
 mod command;
 mod company;
 mod delivery;
+mod depth;
 mod draft;
 mod edit;
 mod event;
@@ -25,6 +26,7 @@ mod original;
 mod outbox;
 mod permission;
 mod place;
+mod poison;
 mod portal;
 mod quote;
 mod reaction;
@@ -38,6 +40,7 @@ mod users;
 mod work;
 mod worker;
 
+pub use depth::{Counted, Depths};
 pub use event::Untold;
 pub use ghost::GhostIds;
 pub use identity::Claim;
@@ -55,8 +58,9 @@ use crate::{
     connector::{Connector, Network},
     matrix::{Federation, Homeserver},
     store::{Queue, Store},
+    supervise::keep_alive,
 };
-use ruma::{OwnedRoomId, OwnedUserId, UserId};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use std::{
     collections::BTreeMap,
     sync::Arc,
@@ -92,6 +96,9 @@ pub struct Bridge {
     pub status_events: bool,
     pub statuses: Statuses,
     pub attendance: Memory<OwnedRoomId, bool>,
+    /// Events that have ended a step of the program, and how often.
+    pub poison: Memory<OwnedEventId, u32>,
+    pub depths: Depths,
 }
 
 impl Bridge {
@@ -112,8 +119,15 @@ impl Bridge {
         workers.spawn(worker::run(self.clone(), Queue::Outbox, stop.clone()));
         workers.spawn(worker::run(self.clone(), Queue::Inbox, stop.clone()));
         workers.spawn(status::run(self.clone(), stop.clone()));
-        workers.spawn(reconcile::watch(self.clone(), id, stop.clone()));
-        workers.spawn(reconcile::go_round(self.clone(), stop.clone()));
+        let (bridge, watched) = (self.clone(), stop.clone());
+        workers.spawn(async move {
+            let watch = || reconcile::watch(bridge.clone(), id.clone(), watched.clone());
+            keep_alive("watch", &watched, watch).await.unwrap_or_default()
+        });
+        workers.spawn(async move {
+            let go_round = || reconcile::go_round(self.clone(), stop.clone());
+            keep_alive("reconcile", &stop, go_round).await.unwrap_or_default()
+        });
         while workers.join_next().await.is_some() {}
     }
 }

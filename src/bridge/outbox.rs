@@ -18,10 +18,11 @@ use crate::{
         status::{Cause, SendState},
     },
     message::{Attachment, Body, Delivery, Quote, Sent},
+    metrics,
     store::{Message, MessageState, NewRow, Row, Trouble},
 };
 use ruma::{EventId, OwnedMxcUri};
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 /// At this attempt, about twenty minutes after the first, the writer is told that it takes longer.
 const TELL_AT_ATTEMPT: u32 = 8;
@@ -58,7 +59,7 @@ impl Bridge {
             return Ok(Done { follow_up, ..Done::default() });
         }
         let trouble_is_told = self.trouble_is_told(row, &outgoing).await?;
-        let sent = connector.send(&delivery).await?;
+        let sent = self.hand_over(row, connector, &delivery).await?;
         let mut done = done(row, &outgoing, &known, delivery, &sent, follow_up);
         if trouble_is_told {
             done.follow_up.push(self.sent_after_all(row, &outgoing));
@@ -66,6 +67,21 @@ impl Bridge {
             done.accepted = self.accepted(row, &outgoing, &sent);
         }
         Ok(done)
+    }
+
+    async fn hand_over(&self, row: &Row, connector: &Arc<dyn Connector>, delivery: &Delivery) -> Result<Sent, Failure> {
+        let (name, began) = (self.connector_name(&row.connector), Instant::now());
+        let result = connector.send(delivery).await;
+        let outcome = match &result {
+            Ok(_) => "ok",
+            Err(failure) if failure.is_permanent() => "permanent",
+            Err(_) => "transient",
+        };
+        metrics::handed_over(name, outcome, began.elapsed());
+        if result.is_ok() {
+            metrics::delivery(name, "sent", "");
+        }
+        result
     }
 
     /// What was written, with the reactions that wait for a message to go with.

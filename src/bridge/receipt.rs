@@ -13,6 +13,7 @@ use crate::{
         status::{Cause, SendState},
     },
     message::{Receipt, ReceiptState},
+    metrics,
     store::{Message, MessageState, NewRow, Row, Trouble},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,7 @@ impl Bridge {
         for message in concerned {
             if let Some(state) = next_state(message.state, receipt.state) {
                 self.store.set_message_state(message, state).await?;
+                self.count_receipt(row, receipt.state);
             }
             last.insert(&message.remote_user, message);
         }
@@ -47,6 +49,16 @@ impl Bridge {
             }
         }
         Ok(done)
+    }
+
+    fn count_receipt(&self, row: &Row, state: ReceiptState) {
+        let (outcome, reason) = match state {
+            ReceiptState::Delivered => ("delivered", ""),
+            ReceiptState::Read => ("read", ""),
+            ReceiptState::Failed(reason) => ("failed", reason.key()),
+            _ => return,
+        };
+        metrics::delivery(self.connector_name(&row.connector), outcome, reason);
     }
 
     async fn receipt_notice(

@@ -7,14 +7,17 @@ use super::{
     limit::Deed,
     work::{Scene, Work},
 };
+use crate::metrics;
 use crate::store::{Concerned, Error, Member, Membership, NewRow, Portal, Tx, Watermark, now};
 use ruma::{EventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 impl Bridge {
-    /// Takes events in, in order, and notes up to where portals were read back. After `Ok` what follows from them is
-    /// durable; each event counts once, however often and however concurrently it comes. How many were new.
-    pub(super) async fn route(&self, events: &[Event<'_>], watermarks: &[Watermark]) -> Result<usize, Error> {
+    /// See [`route`](Self::route), without care for faults in the program.
+    pub(super) async fn route_all(&self, events: &[Event<'_>], watermarks: &[Watermark]) -> Result<usize, Error> {
         if events.is_empty() && watermarks.is_empty() {
             return Ok(0);
         }
@@ -58,9 +61,14 @@ impl Bridge {
             }
             is_ours
         };
-        match Event::parse(json, is_ours) {
-            Ok(event) => event,
-            Err(error) => {
+        match catch_unwind(AssertUnwindSafe(|| Event::parse(json, is_ours))) {
+            Ok(Ok(event)) => event,
+            Err(_) => {
+                metrics::left_out();
+                tracing::error!(bytes = json.len(), "a fault in the program: an event cannot be read; passed over");
+                None
+            }
+            Ok(Err(error)) => {
                 tracing::warn!(%error, bytes = json.len(), "the homeserver sent an event that is none; passed over");
                 None
             }

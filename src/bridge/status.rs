@@ -14,11 +14,12 @@ use crate::{
     message::Sent,
     store::{NewRow, Row},
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::mpsc;
@@ -110,8 +111,10 @@ pub(super) async fn run(bridge: Arc<Bridge>, stop: CancellationToken) {
     let showing = news.for_each_concurrent(AT_ONCE, |accepted| {
         let bridge = bridge.clone();
         async move {
-            if let Err(failure) = bridge.show_accepted(&accepted).await {
-                tracing::debug!(%failure, room = %accepted.room, "a state is not shown");
+            match AssertUnwindSafe(bridge.show_accepted(&accepted)).catch_unwind().await {
+                Ok(Ok(())) => {}
+                Ok(Err(failure)) => tracing::debug!(%failure, room = %accepted.room, "a state is not shown"),
+                Err(_) => tracing::error!(room = %accepted.room, "a fault in the program: a state is not shown"),
             }
         }
     });

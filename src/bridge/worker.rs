@@ -4,7 +4,9 @@ use super::{Bridge, status::Accepted};
 use crate::{
     failure::{Failure, Reason, Retry, back_off},
     ids::RemoteUserId,
+    metrics,
     store::{Claimed, Finished, Message, NewRow, Original, Outcome, Queue, Row, ThreadState, now},
+    supervise::keep_alive,
 };
 use futures_util::FutureExt;
 use std::{
@@ -29,6 +31,7 @@ const ARRIVALS_AT_ONCE: usize = 32;
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
 /// Stopping takes at most this long; what is cut off is repeated after the next start.
 const DRAIN: Duration = Duration::from_secs(8);
+const FAULT: &str = "a fault in the program ended this attempt";
 
 /// What came of a row that is done.
 #[derive(Debug, Default)]
@@ -91,7 +94,9 @@ pub(super) async fn run(bridge: Arc<Bridge>, queue: Queue, stop: CancellationTok
         stop,
         cut_off: CancellationToken::new(),
     });
-    tokio::join!(worker.take_what_comes(), worker.look_for_more());
+    let (stop, part) = (worker.stop.clone(), queue.table());
+    let look_for_more = || worker.look_for_more();
+    tokio::join!(worker.take_what_comes(), keep_alive(part, &stop, look_for_more));
     worker.drain().await;
 }
 
@@ -155,7 +160,8 @@ impl Worker {
     async fn work(&self, first: Row, _slot: OwnedSemaphorePermit) {
         let mut next = Some(first);
         while let Some(row) = next {
-            let (finished, accepted) = self.attempt(&row).await;
+            let attempt = AssertUnwindSafe(self.attempt(&row)).catch_unwind().await;
+            let (finished, accepted) = attempt.unwrap_or_else(|_| (after_fault(&self.bridge, self.queue, &row), None));
             next = self.record(finished).await;
             if let Some(accepted) = accepted {
                 self.bridge.statuses.add(accepted);
@@ -172,7 +178,7 @@ impl Worker {
         };
         let mut result = match timeout(ATTEMPT_TIMEOUT, AssertUnwindSafe(attempt).catch_unwind()).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(Failure::transient(Reason::Internal, "a fault in the program ended this attempt")),
+            Ok(Err(_)) => Err(Failure::transient(Reason::Internal, FAULT)),
             Err(_) => Err(Failure::transient(Reason::Unreachable, "no end within five minutes")),
         };
         self.watch(row, &result).await;
@@ -228,6 +234,7 @@ fn finish(bridge: &Bridge, queue: Queue, row: &Row, result: Result<Done, Failure
         }
         Err(failure) => {
             let dead = failure.is_permanent() || now() - row.created_at > bridge.give_up.as_millis() as i64;
+            count(queue, bridge.connector_name(&row.connector), &failure, dead);
             let next = if dead { None } else { Some(now() + wait(&failure, row.attempts).as_millis() as i64) };
             tracing::warn!(
                 queue = queue.table(), row = row.id, kind = row.kind, connector = row.connector, attempt = row.attempts,
@@ -246,6 +253,35 @@ fn finish(bridge: &Bridge, queue: Queue, row: &Row, result: Result<Done, Failure
         }
     };
     Finished { id: row.id, lane: row.lane.clone(), outcome, follow_up }
+}
+
+fn count(queue: Queue, connector: &'static str, failure: &Failure, dead: bool) {
+    let (queue_name, reason) = (queue.table(), failure.reason.key());
+    if !dead {
+        return metrics::retry(queue_name, connector, reason);
+    }
+    metrics::given_up(queue_name, connector, reason);
+    if queue == Queue::Outbox {
+        metrics::delivery(connector, "failed", reason);
+    }
+}
+
+/// After a fault in what follows an attempt: it is made again, and in the end given up.
+fn after_fault(bridge: &Bridge, queue: Queue, row: &Row) -> Finished {
+    let (id, kind, attempt) = (row.id, &row.kind, row.attempts);
+    tracing::error!(
+        queue = queue.table(),
+        row = id,
+        kind,
+        attempt,
+        "a fault in the program has ended the work on a row"
+    );
+    let failure = Failure::transient(Reason::Internal, FAULT);
+    let dead = now() - row.created_at > bridge.give_up.as_millis() as i64;
+    count(queue, bridge.connector_name(&row.connector), &failure, dead);
+    let (error, at) = (failure.to_string(), now() + wait(&failure, row.attempts).as_millis() as i64);
+    let outcome = if dead { Outcome::Dead { error } } else { Outcome::Retry { at, error } };
+    Finished { id, lane: row.lane.clone(), outcome, follow_up: Vec::new() }
 }
 
 fn wait(failure: &Failure, attempts: u32) -> Duration {

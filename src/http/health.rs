@@ -1,7 +1,7 @@
 //! For those who watch over Fehmarn. No token, no secret, no names.
 
 use super::Site;
-use crate::store::{Counts, Queue};
+use crate::store::Queue;
 use axum::{
     Json,
     extract::State,
@@ -38,11 +38,11 @@ pub(super) async fn health() -> Response {
 /// Messages can cross: 200 or 503, and what is missing.
 pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
     let homeserver = site.readiness.is_homeserver_reached();
-    let store = &site.bridge.store;
-    let counts =
-        async { Ok::<_, crate::store::Error>((store.counts(Queue::Outbox).await?, store.counts(Queue::Inbox).await?)) };
-    let (database, queues) = match counts.await {
-        Ok((outbox, inbox)) => ("ok", json!({ "outbox": queue(outbox), "inbox": queue(inbox) })),
+    let (database, queues) = match site.bridge.depths().await {
+        Ok(counted) => {
+            let queue = |queue| queue_sums(counted.sums(queue));
+            ("ok", json!({ "outbox": queue(Queue::Outbox), "inbox": queue(Queue::Inbox) }))
+        }
         Err(_) => ("failing", json!(null)),
     };
     let status = if homeserver && database == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -50,6 +50,6 @@ pub(super) async fn ready(State(site): State<Arc<Site>>) -> Response {
     (status, Json(json!({ "homeserver": homeserver, "database": database, "queues": queues }))).into_response()
 }
 
-fn queue(counts: Counts) -> serde_json::Value {
-    json!({ "waiting": counts.live, "dead": counts.dead })
+fn queue_sums((live, dead): (i64, i64)) -> serde_json::Value {
+    json!({ "waiting": live, "dead": dead })
 }

@@ -3,7 +3,9 @@
 mod access;
 mod answer;
 mod clients;
+mod fault;
 mod health;
+mod metrics;
 mod ping;
 mod queries;
 mod query;
@@ -12,6 +14,7 @@ mod transactions;
 
 pub use clients::{Clients, Settings, TOKENS_FOR_MS};
 pub use health::Readiness;
+pub use metrics::{MetricsSettings, Watch};
 
 use crate::{bridge::Bridge, matrix::Registration};
 use axum::{
@@ -49,12 +52,18 @@ pub async fn serve_clients(listener: TcpListener, clients: Arc<Clients>, stop: C
     serve_routes(listener, clients::routes(clients), stop).await
 }
 
+/// The same for Prometheus, on a third one.
+pub async fn serve_metrics(listener: TcpListener, watch: Arc<Watch>, stop: CancellationToken) -> io::Result<()> {
+    serve_routes(listener, metrics::routes(watch), stop).await
+}
+
 async fn serve_routes(listener: TcpListener, routes: Router, stop: CancellationToken) -> io::Result<()> {
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
         // A short answer must not wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
     });
     let stopping = stop.clone();
+    let routes = routes.layer(middleware::from_fn(fault::catch));
     let serving = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).into_future();
     tokio::select! {
         served = serving => served,

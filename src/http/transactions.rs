@@ -1,6 +1,7 @@
 //! `PUT /transactions/{txnId}`: what happened in our rooms.
 
 use super::{Site, answer};
+use crate::metrics;
 use axum::{
     body::Bytes,
     extract::{Path, State, rejection::BytesRejection},
@@ -9,7 +10,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 /// Ephemeral events and the rest are not read at all.
 #[derive(Deserialize)]
@@ -41,7 +42,10 @@ pub(super) async fn take(
             return answer::error(StatusCode::BAD_REQUEST, code, &error.to_string());
         }
     };
-    match site.bridge.take_transaction(&id, transaction.events.iter().map(|event| event.get())).await {
+    let began = Instant::now();
+    let taken = site.bridge.take_transaction(&id, transaction.events.iter().map(|event| event.get())).await;
+    metrics::transaction(if taken.is_ok() { "taken" } else { "refused" }, began.elapsed());
+    match taken {
         Ok(()) => answer::done(),
         Err(error) => {
             tracing::error!(%error, "a transaction could not be taken in; the homeserver will send it again");

@@ -2,6 +2,7 @@
 
 use crate::{
     failure::{Failure, Reason},
+    metrics::{self, Connection},
     yaml::Secret,
 };
 use bytes::{Bytes, BytesMut};
@@ -16,7 +17,12 @@ use ruma::{
     },
 };
 use serde::Deserialize;
-use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::Semaphore;
 
 /// The homeserver serves rooms in parallel and one room in order; more requests at once only queue up there.
@@ -96,6 +102,7 @@ struct Inner {
     token: Secret,
     versions: SupportedVersions,
     slots: Semaphore,
+    connection: Arc<Connection>,
 }
 
 /// How the path of an endpoint is chosen. Fehmarn asks for what specification 1.11 has (authenticated media).
@@ -138,7 +145,13 @@ impl Homeserver {
         let versions =
             SupportedVersions { versions: BTreeSet::from([MatrixVersion::V1_11]), features: BTreeSet::new() };
         let base = base.trim_end_matches('/').to_owned();
-        Ok(Self(Arc::new(Inner { http, base, token, versions, slots: Semaphore::new(REQUESTS_AT_ONCE) })))
+        let connection = Connection::new("homeserver", &base);
+        Ok(Self(Arc::new(Inner { http, base, token, versions, slots: Semaphore::new(REQUESTS_AT_ONCE), connection })))
+    }
+
+    /// Whether it answers.
+    pub fn connection(&self) -> &Connection {
+        &self.0.connection
     }
 
     /// Which versions of the specification the homeserver speaks. Asked without a token: to one that it does not know
@@ -213,7 +226,15 @@ impl Homeserver {
 
     async fn execute(&self, request: http::Request<BytesMut>, limit: u64) -> Result<http::Response<Bytes>, Error> {
         let _slot = self.0.slots.acquire().await.map_err(|_| Error::Unreachable("stopping".into()))?;
-        self.execute_now(request, limit).await
+        let began = Instant::now();
+        let result = self.execute_now(request, limit).await;
+        let outcome = match &result {
+            Ok(_) => "ok",
+            Err(Error::Unreachable(_)) => "unreachable",
+            Err(_) => "refused",
+        };
+        metrics::request(outcome, began.elapsed());
+        result
     }
 
     pub(super) async fn execute_now(
@@ -237,7 +258,17 @@ impl Homeserver {
         limit: u64,
     ) -> Result<http::Response<Bytes>, Error> {
         let request = reqwest::Request::try_from(request).map_err(|e| Error::Unreadable(chain(&e)))?;
-        let response = self.0.http.execute(request).await.map_err(|e| Error::Unreachable(chain(&e.without_url())))?;
+        let response = self.0.http.execute(request).await.map_err(|e| {
+            self.0.connection.is_broken();
+            Error::Unreachable(chain(&e.without_url()))
+        })?;
+        // A proxy before a homeserver that is away; Synapse itself answers 502 to a ping that did not come back.
+        let is_json =
+            response.headers().get(http::header::CONTENT_TYPE).is_some_and(|it| it.as_bytes().ends_with(b"json"));
+        match response.status().as_u16() {
+            502..=504 if !is_json => self.0.connection.is_broken(),
+            _ => self.0.connection.works(),
+        }
         read(response, limit).await
     }
 }

@@ -5,6 +5,7 @@
 
 mod accept;
 mod cursors;
+mod depth;
 mod direct;
 mod enqueue;
 mod finish;
@@ -25,6 +26,7 @@ mod queue;
 mod reactions;
 mod readers;
 mod rooms;
+mod select;
 mod spent;
 mod sql;
 mod standing;
@@ -34,6 +36,7 @@ mod users;
 mod watermarks;
 
 pub use cursors::Cursor;
+pub use depth::Depth;
 pub use direct::DirectRoom;
 pub use hold::{Progress, Scope, Waiting};
 pub use large::Concerned;
@@ -47,6 +50,7 @@ pub use places::{Known, Named, Places};
 pub use queue::{Counts, Finished, Listed, NewRow, Outcome, Queue, Row};
 pub use reactions::Pending;
 pub use rooms::{Member, Membership, Portal};
+pub use select::Selection;
 pub use spent::Spent;
 pub use standing::{Partner, Standing};
 pub use tx::Tx;
@@ -81,6 +85,12 @@ pub enum Error {
         "the database was written by a newer Fehmarn (migration {0}); run that version, or restore the backup made before it"
     )]
     Newer(i64),
+    #[error(
+        "migration {0} of the database is not the one that this Fehmarn knows: it was written by a changed program; run that one, or restore a backup"
+    )]
+    Changed(i64),
+    #[error("migration {0} of the database has begun and not ended; restore the backup made before it")]
+    Unfinished(i64),
     #[error("the database file {0}: {1}; its folder must exist, and Fehmarn's user must be able to write there")]
     File(PathBuf, Arc<std::io::Error>),
     #[error("database url {0}: must begin with sqlite: or postgres://")]
@@ -212,6 +222,8 @@ async fn migrate(connection: &mut AnyConnection, sqlite: bool) -> Result<(), Err
     };
     match migrated {
         Err(MigrateError::VersionMissing(version)) => Err(Error::Newer(version)),
+        Err(MigrateError::VersionMismatch(version)) => Err(Error::Changed(version)),
+        Err(MigrateError::Dirty(version)) => Err(Error::Unfinished(version)),
         Err(error) => Err(Error::from(sqlx::Error::from(error))),
         Ok(()) => Ok(()),
     }

@@ -4,7 +4,7 @@
 //! the same with ten rows and with a million. `due_at` is schedule, back-off and lease in one: claiming pushes it
 //! forward, and what a crash leaves behind falls due again.
 
-use super::{Error, Message, Original, Store, ThreadState, Tx, now, sql};
+use super::{Error, Message, Original, Selection, Store, ThreadState, Tx, now, sql};
 use crate::ids::SourceId;
 use ruma::OwnedRoomId;
 use sqlx::{Row as _, any::AnyRow};
@@ -103,7 +103,7 @@ pub struct Counts {
     pub dead: i64,
 }
 
-const LISTED: &str = "id, kind, connector, lane, target, attempts, due_at, created_at, last_error, dead";
+pub(super) const LISTED: &str = "id, kind, connector, lane, target, attempts, due_at, created_at, last_error, dead";
 
 impl Store {
     /// Makes due what a process that is no more was working on; returns how many rows. For the start, before claiming.
@@ -133,12 +133,13 @@ impl Store {
 
     /// Up to `limit` rows, dead ones first, then the oldest.
     pub async fn list(&self, queue: Queue, limit: i64) -> Result<Vec<Listed>, Error> {
-        let table = queue.table();
-        let rows = sql::query(format!("SELECT {LISTED} FROM {table} ORDER BY dead DESC, id LIMIT $1"))
-            .bind(limit)
-            .fetch_all(&mut *self.reader().await?)
-            .await?;
-        rows.iter().map(read_listed).collect()
+        let mut rows = Vec::new();
+        // Two statements: each walks along an index, and ends at the limit.
+        for dead in [true, false] {
+            let wanted = Selection { dead: Some(dead), ..Selection::default() };
+            rows.extend(self.select(queue, &wanted, 0, limit - rows.len() as i64).await?);
+        }
+        Ok(rows)
     }
 
     /// One row and its payload.
@@ -161,36 +162,34 @@ impl Store {
 
     /// Deletes a row. `false`: no such row.
     pub async fn discard(&self, queue: Queue, id: i64) -> Result<bool, Error> {
-        let table = queue.table();
-        let mut tx = self.begin().await?;
-        let row = sql::query(format!("DELETE FROM {table} WHERE id = $1 RETURNING lane"))
-            .bind(id)
-            .fetch_optional(&mut tx.connection)
-            .await?;
-        let Some(row) = row else { return Ok(false) };
-        let lane: String = row.try_get(0)?;
-        tx.touch(queue, lane);
-        tx.commit().await?;
-        Ok(true)
+        Ok(self.discard_all(queue, &[id]).await? > 0)
     }
 
     pub async fn counts(&self, queue: Queue) -> Result<Counts, Error> {
         let table = queue.table();
-        let rows = sql::query(format!("SELECT dead, COUNT(*) FROM {table} GROUP BY dead"))
-            .fetch_all(&mut *self.reader().await?)
-            .await?;
         let mut counts = Counts::default();
-        for row in rows {
-            match row.try_get::<i64, _>(0)? {
-                0 => counts.live = row.try_get(1)?,
-                _ => counts.dead = row.try_get(1)?,
-            }
+        // Two statements: each has its own index.
+        for (dead, count) in [(0, &mut counts.live), (1, &mut counts.dead)] {
+            let query = sql::query(format!("SELECT COUNT(*) FROM {table} WHERE dead = {dead}"));
+            *count = query.fetch_one(&mut *self.reader().await?).await?.try_get(0)?;
         }
         Ok(counts)
     }
 }
 
 impl Tx {
+    /// Deletes a row. `false`: no such row.
+    pub(super) async fn discard(&mut self, queue: Queue, id: i64) -> Result<bool, Error> {
+        let table = queue.table();
+        let row = sql::query(format!("DELETE FROM {table} WHERE id = $1 RETURNING lane"))
+            .bind(id)
+            .fetch_optional(&mut self.connection)
+            .await?;
+        let Some(row) = row else { return Ok(false) };
+        self.touch(queue, row.try_get(0)?);
+        Ok(true)
+    }
+
     /// Makes a row due at once, a dead one live again with its age counted anew, and its attempts from two on: something
     /// was tried and said before. `false`: no such row.
     pub async fn retry(&mut self, queue: Queue, id: i64) -> Result<bool, Error> {
@@ -275,7 +274,7 @@ fn read_row(row: &AnyRow) -> Result<Row, Error> {
     })
 }
 
-fn read_listed(row: &AnyRow) -> Result<Listed, Error> {
+pub(super) fn read_listed(row: &AnyRow) -> Result<Listed, Error> {
     Ok(Listed {
         id: row.try_get(0)?,
         kind: row.try_get(1)?,

@@ -1,8 +1,12 @@
 //! The one writer.
 
 use super::{Error, Queue, Store, enqueue::Pending};
+use crate::metrics;
 use sqlx::{AnyConnection, ConnectOptions, any::AnyConnectOptions};
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 const PRAGMAS: [&str; 4] = [
@@ -87,7 +91,9 @@ impl Tx {
         for queue in [Queue::Outbox, Queue::Inbox] {
             self.settle(queue).await?;
         }
+        let began = Instant::now();
         sqlx::query("COMMIT").execute(&mut self.connection).await?;
+        metrics::commit(began.elapsed());
         // Before anybody else can write.
         for (pending, unclaimed) in self.pending.iter().zip(&self.store.0.unclaimed) {
             match pending.left {

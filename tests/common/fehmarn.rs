@@ -49,6 +49,9 @@ pub struct Setup {
     pub identity: Option<String>,
     /// A write beyond a limit of file size is an error, not a signal.
     pub survives_file_limit: bool,
+    /// More arguments of `run`, and what `FEHMARN_LOG` says.
+    pub arguments: Vec<String>,
+    pub log: &'static str,
     taken: Taken,
     folder: TempDir,
 }
@@ -84,6 +87,8 @@ impl Setup {
             identity: None,
             xmpp: None,
             survives_file_limit: false,
+            arguments: Vec::new(),
+            log: "info,fehmarn=debug",
             slot,
             taken,
             folder: tempfile::tempdir().unwrap(),
@@ -219,7 +224,7 @@ impl Setup {
         } else {
             Command::new(PROGRAM)
         };
-        command.args(["run", "--config"]).arg(self.config_path()).env("FEHMARN_LOG", "info,fehmarn=debug");
+        command.args(["run", "--config"]).arg(self.config_path()).args(&self.arguments).env("FEHMARN_LOG", self.log);
         command
     }
 }

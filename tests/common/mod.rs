@@ -30,6 +30,7 @@ pub mod identity;
 pub mod letter;
 pub mod lmtp;
 pub mod mail;
+pub mod metrics;
 pub mod outside;
 pub mod own_synapse;
 pub mod process;

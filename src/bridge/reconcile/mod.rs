@@ -35,6 +35,11 @@ pub struct Reconcile {
 }
 
 impl Reconcile {
+    /// Whether the homeserver may have forgotten to push something.
+    pub fn is_in_doubt(&self) -> bool {
+        self.doubt.state().well_since.is_none()
+    }
+
     fn place(&self) -> Option<String> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

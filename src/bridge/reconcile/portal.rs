@@ -7,6 +7,7 @@ use super::super::{
 use crate::{
     failure::Failure,
     matrix::{self, Intent, Page},
+    metrics,
     store::{Unread, Watermark, now},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -91,6 +92,7 @@ impl Bridge {
         }
         let watermarks: Vec<Watermark> = readings.iter().map(|reading| reading.watermark.clone()).collect();
         let recovered = self.route(&events, &watermarks).await?;
+        metrics::reconciled(recovered);
         for Reading { watermark, certain_since, .. } in &readings {
             if let Some(since) = certain_since {
                 self.reconcile.doubt.note_read(&watermark.room, *since);
@@ -178,7 +180,7 @@ impl Bridge {
         }
         for from in older.into_iter().rev() {
             let Page { events, .. } = reader.page(&room, Some(&from), to).await?;
-            self.route(&self.standing(events.iter().rev(), &reading.newest), &[]).await?;
+            metrics::reconciled(self.route(&self.standing(events.iter().rev(), &reading.newest), &[]).await?);
         }
         Ok(())
     }
@@ -197,9 +199,9 @@ impl From<matrix::Error> for Walk {
     }
 }
 
-impl From<crate::store::Error> for Walk {
-    fn from(error: crate::store::Error) -> Self {
-        Self::Failed(error.into())
+impl From<Failure> for Walk {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
     }
 }
 

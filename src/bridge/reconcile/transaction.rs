@@ -1,7 +1,7 @@
 //! What the homeserver pushes, and what it should have pushed before.
 
 use super::{super::Bridge, doubt::Doubt};
-use crate::failure::Failure;
+use crate::{failure::Failure, metrics};
 use ruma::OwnedRoomId;
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ impl Bridge {
         if !rooms.is_empty() {
             self.read_back(&rooms.into_iter().collect::<Vec<_>>(), true).await?;
         }
-        self.route(&events, &[]).await?;
+        metrics::events(self.route(&events, &[]).await?);
         unanswered.answered = true;
         Ok(())
     }

@@ -34,7 +34,7 @@ mod text;
 mod tls;
 
 use crate::{
-    connector::{Capabilities, Connector, Field, Finding, Inbox, Kind, Medium, Network, Spoken},
+    connector::{Capabilities, Connection, Connector, Field, Finding, Inbox, Kind, Medium, Network, Spoken},
     failure::Failure,
     ids::RemoteUserId,
     language::Language,
@@ -70,7 +70,7 @@ struct Email {
     smtp: smtp::Routes,
     connections: usize,
     dkim: dkim::Signers,
-    lmtp: Option<SocketAddr>,
+    lmtp: Option<(SocketAddr, Arc<Connection>)>,
     imap: Option<Arc<imap::Account>>,
     senders: Senders,
     hold: Duration,
@@ -82,6 +82,7 @@ fn build(document: &Document, env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, 
     let Config { language, identity, smtp, connections, dkim, lmtp, imap, senders, hold, max_size, full_message } =
         Config::read(document, env)?;
     let (identity, imap) = (Arc::new(identity), imap.map(Arc::new));
+    let lmtp = lmtp.map(|listen| (listen, Connection::new("lmtp", listen)));
     Ok(Arc::new(Email {
         identity,
         language,
@@ -123,8 +124,12 @@ impl Connector for Email {
 
     async fn run(&self, inbox: Inbox, stop: CancellationToken) -> Result<(), Failure> {
         let door: Arc<dyn door::Door> = Arc::new(inbox);
-        let listener = match self.lmtp {
-            Some(listen) => Some(lmtp::bind(listen).await?),
+        let listener = match &self.lmtp {
+            Some((listen, connection)) => {
+                let bound = lmtp::bind(*listen).await;
+                connection.note(&bound);
+                Some(bound?)
+            }
             None => None,
         };
         let lmtp = async {
@@ -179,10 +184,16 @@ impl Connector for Email {
         Ok(Inbound::Message(Box::new(arrival)))
     }
 
+    fn connections(&self) -> Vec<Arc<Connection>> {
+        let lmtp = self.lmtp.iter().map(|(_, connection)| connection.clone());
+        let imap = self.imap.iter().map(|account| account.connection.clone());
+        self.smtp.connections().chain(lmtp).chain(imap).collect()
+    }
+
     async fn check(&self) -> Vec<Finding> {
         let lmtp = async {
-            match self.lmtp {
-                Some(listen) => Some(lmtp::check(listen).await),
+            match &self.lmtp {
+                Some((listen, _)) => Some(lmtp::check(*listen).await),
                 None => None,
             }
         };

@@ -16,7 +16,7 @@ mod files;
 mod xml;
 
 use crate::{
-    connector::{Capabilities, Connector, Field, Finding, Inbox, Kind, Network, Spoken},
+    connector::{Capabilities, Connection, Connector, Field, Finding, Inbox, Kind, Network, Spoken},
     failure::Failure,
     ids::RemoteUserId,
     message::{Delivery, Inbound, RawArrival, Sent},
@@ -97,6 +97,10 @@ impl Connector for Xmpp {
             self.files.fetch(url, attempt, arrival).await?;
         }
         Ok(read.inbound)
+    }
+
+    fn connections(&self) -> Vec<Arc<Connection>> {
+        vec![self.component.connection().clone()]
     }
 
     async fn check(&self) -> Vec<Finding> {

@@ -16,6 +16,7 @@ use super::{
     tls::{Server, Tls},
 };
 use crate::{
+    connector::Connection,
     language::Language,
     yaml::{self, Document, Secret, SecretSource},
 };
@@ -188,7 +189,8 @@ impl Source<'_> {
         let password = self.password(KEY, SecretSource { inline: password, file: password_file })?;
         let password = password.ok_or_else(|| self.no_password(KEY))?;
         let (server, mailbox) = (self.server(KEY, &host, port, tls, ca_file.as_deref())?, imap::encode(&mailbox));
-        Ok(imap::Account { server, username, password, mailbox, poll: poll.0, max_size })
+        let connection = Connection::new("imap", &server);
+        Ok(imap::Account { server, username, password, mailbox, poll: poll.0, max_size, connection })
     }
 
     fn password(&self, key: &str, source: SecretSource) -> Result<Option<Secret>, yaml::Error> {

@@ -12,7 +12,7 @@ mod tests;
 
 use super::{address::Identity, door::Door, tls::Server};
 use crate::{
-    connector::Finding,
+    connector::{Connection, Finding},
     failure::{Failure, Reason, back_off},
     yaml::Secret,
 };
@@ -43,6 +43,8 @@ pub struct Account {
     pub poll: Duration,
     /// Largest mail, in bytes.
     pub max_size: u64,
+    /// Whether it is being read.
+    pub connection: Arc<Connection>,
 }
 
 /// Reads what is new until `stop`, reconnecting by itself.
@@ -56,6 +58,7 @@ pub async fn run(account: Arc<Account>, identity: Arc<Identity>, door: Arc<dyn D
         attempts = if ended.was_good { 1 } else { attempts + 1 };
         suspect = Suspect::after(suspect, &ended);
         let wait = back_off(attempts, rand::random()).min(LONGEST_WAIT);
+        account.connection.is_broken();
         let (server, failure) = (&account.server, &ended.failure);
         warn!(%server, reason = %failure.reason, detail = failure.detail, ?wait, "IMAP: not connected, will try again");
         tokio::select! {

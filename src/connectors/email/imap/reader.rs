@@ -59,6 +59,7 @@ impl Reader {
         self.begin()?;
         let account = &self.mailbox.account;
         info!(server = %account.server, mailbox = account.mailbox, idle, "IMAP is ready");
+        self.mailbox.account.connection.works();
         loop {
             self.catch_up()?;
             self.was_good = true;

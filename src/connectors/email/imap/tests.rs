@@ -192,6 +192,7 @@ async fn scene(poll: Duration) -> Scene {
         mailbox: "INBOX".into(),
         poll,
         max_size: 100,
+        connection: Connection::new("imap", "test"),
     };
     Scene { server, door: Arc::default(), account: Arc::new(account) }
 }

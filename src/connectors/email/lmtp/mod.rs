@@ -20,7 +20,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 const MOST_CONNECTIONS: usize = 100;
 /// How the first line of every session ends.
@@ -76,7 +76,9 @@ async fn serve_and_stop(listener: TcpListener, service: Arc<Service>, stop_time:
     loop {
         tokio::select! {
             () = service.stop.cancelled() => break,
-            Some(_) = sessions.join_next() => {}
+            Some(ended) = sessions.join_next() => if ended.is_err_and(|error| error.is_panic()) {
+                error!("a fault in the program has ended an LMTP session; the mail server keeps its mail");
+            },
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) if sessions.len() < MOST_CONNECTIONS => {
                     sessions.spawn(Session::new(stream, service.clone()).run());

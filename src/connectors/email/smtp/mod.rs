@@ -17,6 +17,7 @@ pub use routes::{Pattern, Route, Routes};
 
 use super::{compose::Mail, tls::Server};
 use crate::{
+    connector::Connection,
     failure::{Failure, Reason},
     yaml::Secret,
 };
@@ -63,6 +64,7 @@ pub struct Account {
 /// Connections to the mail server, opened when they are needed and kept for the next mail.
 pub struct Pool {
     shared: Arc<Shared>,
+    connection: Arc<Connection>,
 }
 
 struct Shared {
@@ -91,7 +93,9 @@ impl Pool {
     fn with_times(account: Account, connections: usize, times: Times) -> Self {
         let (idle, denied) = (Mutex::default(), Mutex::default());
         let (slots, size_limit) = (Semaphore::new(connections), AtomicUsize::new(0));
-        Self { shared: Arc::new(Shared { account, slots, idle, denied, size_limit, times }) }
+        let connection = Connection::new("smtp", &account.server);
+        let shared = Shared { account, slots, idle, denied, size_limit, times };
+        Self { shared: Arc::new(shared), connection }
     }
 
     #[cfg(test)]
@@ -108,10 +112,16 @@ impl Pool {
     /// Hands over one mail. `Ok` when the server has taken responsibility for it; with `require_tls` only if it promises
     /// that the mail never goes in the clear (RFC 8689). Whether it will report what becomes of the mail.
     pub async fn send(&self, mail: &Mail, require_tls: bool) -> Result<bool, Failure> {
-        match timeout(SEND_TIME, self.hand_over(mail, require_tls)).await {
+        let result = match timeout(SEND_TIME, self.hand_over(mail, require_tls)).await {
             Ok(result) => result,
             Err(_) => Err(self.shared.account.server.unreachable("no answer", "not in time")),
-        }
+        };
+        self.connection.note(&result);
+        result
+    }
+
+    pub fn connection(&self) -> &Arc<Connection> {
+        &self.connection
     }
 
     async fn hand_over(&self, mail: &Mail, require_tls: bool) -> Result<bool, Failure> {

@@ -2,7 +2,7 @@
 
 use super::Pool;
 use crate::{
-    connector::Finding,
+    connector::{Connection, Finding},
     connectors::email::{address, compose::Mail},
     failure::Failure,
 };
@@ -108,6 +108,11 @@ impl Routes {
     /// Connects to each server and signs in, and sends nothing.
     pub async fn check(&self) -> Vec<Finding> {
         join_all(self.pools().into_iter().map(|pool| self.check_one(pool))).await
+    }
+
+    /// One for each server.
+    pub fn connections(&self) -> impl Iterator<Item = Arc<Connection>> {
+        self.pools().into_iter().map(|pool| pool.connection().clone())
     }
 
     async fn check_one(&self, pool: &Arc<Pool>) -> Finding {

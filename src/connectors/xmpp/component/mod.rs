@@ -9,7 +9,7 @@ mod stream;
 
 use super::{address::Identity, config::Server};
 use crate::{
-    connector::{Finding, Inbox},
+    connector::{Connection, Finding, Inbox},
     failure::{Failure, Reason},
     language::Language,
 };
@@ -49,12 +49,18 @@ pub struct Component {
     orders: mpsc::Sender<Order>,
     /// Taken by the one who runs it.
     waiting: Mutex<mpsc::Receiver<Order>>,
+    connection: Arc<Connection>,
 }
 
 impl Component {
     pub fn new(server: Server, identity: Arc<Identity>, language: Language) -> Self {
         let (orders, waiting) = mpsc::channel(WAITING);
-        Self { server, identity, language, orders, waiting: Mutex::new(waiting) }
+        let connection = Connection::new("xmpp", format!("{}:{}", server.host, server.port));
+        Self { server, identity, language, orders, waiting: Mutex::new(waiting), connection }
+    }
+
+    pub fn connection(&self) -> &Arc<Connection> {
+        &self.connection
     }
 
     /// Hands stanzas over. `Ok` only if the server has proved that it has all of them.
@@ -93,6 +99,7 @@ impl Component {
                 None => return,
                 Some(Ok(stream)) => {
                     tracing::info!(server, %domain, "connected to the XMPP server");
+                    self.connection.works();
                     let (end, worked) =
                         Session::new(stream, &reception, &self.identity, stop.clone()).run(&mut orders).await;
                     failures = if worked { 0 } else { failures + 1 };
@@ -106,6 +113,7 @@ impl Component {
             match end {
                 End::Stopped => return,
                 End::Failed(failure) => {
+                    self.connection.is_broken();
                     tracing::warn!(server, %domain, detail = failure.detail, "no connection to the XMPP server; trying again");
                 }
             }

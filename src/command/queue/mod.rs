@@ -1,8 +1,13 @@
 //! `fehmarn queue`: what waits, what is dead, and why.
 
+mod filter;
+mod list;
+mod many;
+
 use crate::store::{Listed, Queue, Store, now};
-use anyhow::{Context, bail};
-use std::{fmt::Write, str::FromStr};
+use anyhow::Context;
+use filter::Filter;
+use std::{fmt, fmt::Write, str::FromStr};
 
 /// Names a row on the command line: `outbox:12`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +27,24 @@ impl FromStr for RowName {
     }
 }
 
+impl fmt::Display for RowName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.queue.table(), self.id)
+    }
+}
+
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Action {
     /// Show what waits and what is dead
     List {
+        #[command(flatten)]
+        filter: Filter,
         /// Show at most this many rows of each queue
         #[arg(long, default_value_t = 50)]
         limit: i64,
+        /// Go on after this row, in the order of the numbers, whether it still is there or not
+        #[arg(long)]
+        after: Option<RowName>,
     },
     /// Show all that is known of a row
     Show {
@@ -37,42 +53,33 @@ pub enum Action {
         #[arg(long)]
         payload: bool,
     },
-    /// Try a row again now, a dead one too
-    Retry { rows: Vec<RowName> },
-    /// Delete a row for good; the message is lost
-    Drop { rows: Vec<RowName> },
+    /// Try rows again now, dead ones too: those that are named, or all that match
+    Retry {
+        rows: Vec<RowName>,
+        #[command(flatten)]
+        filter: Filter,
+    },
+    /// Delete rows for good, those that are named, or all that match; the messages are lost
+    Drop {
+        rows: Vec<RowName>,
+        #[command(flatten)]
+        filter: Filter,
+        /// Really drop all that match
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 impl Action {
     /// Does it, and returns the text for the admin.
     pub async fn run(&self, store: &Store) -> anyhow::Result<String> {
         match self {
-            Self::List { limit } => list(store, *limit).await,
+            Self::List { filter, limit, after } => list::list(store, filter, *limit, *after).await,
             Self::Show { row, payload } => show(store, *row, *payload).await,
-            Self::Retry { rows } => each(store, rows, true).await,
-            Self::Drop { rows } => each(store, rows, false).await,
+            Self::Retry { rows, filter } => many::run(store, rows, filter, many::Deed::Retry, true).await,
+            Self::Drop { rows, filter, yes } => many::run(store, rows, filter, many::Deed::Drop, *yes).await,
         }
     }
-}
-
-async fn list(store: &Store, limit: i64) -> anyhow::Result<String> {
-    let mut text = String::new();
-    for (queue, direction) in [(Queue::Outbox, "to people outside"), (Queue::Inbox, "to Matrix")] {
-        let counts = store.counts(queue).await?;
-        writeln!(text, "{} ({direction}): {} waiting, {} dead", queue.table(), counts.live, counts.dead)?;
-        for row in store.list(queue, limit).await? {
-            let state = if row.dead { "dead".to_owned() } else { due(&row) };
-            let error = row.last_error.as_deref().unwrap_or("-");
-            let name = format!("{}:{}", queue.table(), row.id);
-            let age = span(now() - row.created_at);
-            writeln!(
-                text,
-                "  {name:<12} {:<8} {:<6} {:<30} {age:>4} old, {} attempts, {state}: {error}",
-                row.kind, row.connector, row.target, row.attempts
-            )?;
-        }
-    }
-    Ok(text)
 }
 
 async fn show(store: &Store, name: RowName, payload: bool) -> anyhow::Result<String> {
@@ -93,23 +100,6 @@ async fn show(store: &Store, name: RowName, payload: bool) -> anyhow::Result<Str
     );
     if payload {
         write!(text, "\n{}\n", String::from_utf8_lossy(&bytes))?;
-    }
-    Ok(text)
-}
-
-async fn each(store: &Store, rows: &[RowName], retry: bool) -> anyhow::Result<String> {
-    if rows.is_empty() {
-        bail!("name at least one row, as outbox:12; `fehmarn queue list` shows them");
-    }
-    let mut text = String::new();
-    for RowName { queue, id } in rows {
-        let found = if retry { store.retry(*queue, *id).await? } else { store.discard(*queue, *id).await? };
-        let what = match (found, retry) {
-            (false, _) => "there is no such row; it may be done by now",
-            (true, true) => "will be tried again now",
-            (true, false) => "dropped",
-        };
-        writeln!(text, "{}:{id}: {what}", queue.table())?;
     }
     Ok(text)
 }
