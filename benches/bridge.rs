@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod bridge {
+    pub mod component;
     pub mod fehmarn;
     pub mod homeserver;
     pub mod limits;
@@ -18,9 +19,10 @@ mod bridge {
     pub mod stage;
     pub mod stand_in;
     pub mod tally;
+    pub mod xmpp;
 }
 
-use bridge::{limits, report::Report, scenarios, selftest, stage::Size};
+use bridge::{limits, report::Report, scenarios, selftest, stage::Size, xmpp};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -36,6 +38,9 @@ struct Options {
     /// Only one direction, for a profiler
     #[arg(long, value_name = "to-mail|to-matrix")]
     only: Option<scenarios::Direction>,
+    /// Over XMPP instead of mail: its burst and calm phases, both ways
+    #[arg(long, conflicts_with = "only")]
+    xmpp: bool,
     /// Messages in a burst, instead of the size's own number
     #[arg(long, value_name = "N")]
     burst: Option<usize>,
@@ -86,6 +91,10 @@ async fn run(options: &Options) -> anyhow::Result<bool> {
     let limits = limits::measure(&size).await?;
     report.limits(&limits);
     let way = scenarios::Way { only: options.only, under: options.under.as_deref(), keep: options.keep };
-    scenarios::run(&size, &way, &limits, &mut report).await?;
+    if options.xmpp {
+        xmpp::run(&size, &way, &limits, &mut report).await?;
+    } else {
+        scenarios::run(&size, &way, &limits, &mut report).await?;
+    }
     Ok(report.finish())
 }

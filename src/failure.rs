@@ -45,8 +45,9 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::UnknownRecipient,
+        Self::NobodyThere,
         Self::MailboxFull,
         Self::Refused,
         Self::TooLarge,

@@ -9,6 +9,7 @@
 //! | [`connector`] | the port: what a network must offer; [`connectors`]: the networks |
 //! | [`message`], [`ids`], [`failure`] | the words that all of them share |
 //! | [`language`] | the sentences that people read |
+//! | [`tls`] | the way to a network's server, plain or encrypted |
 //! | [`yaml`], [`config`], [`command`] | configuration and command line |
 //!
 //! Two lines, two durable tables, and nothing else that moves messages:
@@ -35,9 +36,10 @@ pub mod language;
 pub mod matrix;
 pub mod message;
 pub mod store;
+pub mod tls;
 pub mod yaml;
 
-use bridge::{Bridge, GhostIds, Memory, Reconcile, Statuses};
+use bridge::{Bridge, GhostIds, Memory, Passing, Reconcile, Statuses};
 use config::Config;
 use connector::{Inbox, Network};
 use http::{Clients, Readiness, Settings, Site};
@@ -110,11 +112,13 @@ impl Fehmarn {
             give_up: config.give_up,
             users: Memory::default(),
             known_ghosts: Memory::default(),
+            looks: Memory::default(),
             said: Memory::default(),
             reconcile: Reconcile::default(),
             status_events: config.status_events,
             statuses: Statuses::default(),
             attendance: Memory::default(),
+            passing: Passing::default(),
         };
         Ok(Self { config, registration, bridge: Arc::new(bridge) })
     }

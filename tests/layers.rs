@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http", &["bridge", "store", "matrix"]),
     ("bridge", &["matrix", "store", "connector", "message", "ids", "failure", "language"]),
-    ("connectors", &["connector", "message", "ids", "failure", "language", "yaml"]),
+    ("connectors", &["connector", "message", "ids", "failure", "language", "tls", "yaml"]),
     ("connector", &["store", "message", "ids", "failure", "yaml"]),
     ("matrix", &["message", "ids", "failure", "yaml"]),
     ("store", &["message", "ids", "failure"]),
@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("failure", &[]),
     ("ids", &[]),
     ("language", &[]),
+    ("tls", &["failure"]),
     ("yaml", &[]),
 ];
 const FREE: &[&str] = &["main", "lib", "config", "command"];

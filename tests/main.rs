@@ -32,4 +32,8 @@ mod states;
 mod store;
 mod threads;
 mod xmpp;
+mod xmpp_errors;
 mod xmpp_kill;
+mod xmpp_passing;
+mod xmpp_people;
+mod xmpp_tls;

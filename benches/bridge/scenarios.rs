@@ -17,7 +17,7 @@ use std::{
 };
 
 /// How long Fehmarn is left alone before something of it is read: work that follows a message counts too.
-const SETTLE: Duration = Duration::from_secs(1);
+pub const SETTLE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
 pub enum Direction {
@@ -81,28 +81,28 @@ async fn play(
 
 /// Phases whose faults are read at the very end, since a message may be repeated late.
 #[derive(Default)]
-struct Phases(Vec<(&'static str, Arc<Tally>, Phase)>);
+pub struct Phases(Vec<(&'static str, Arc<Tally>, Phase)>);
 
 impl Phases {
-    fn add(&mut self, name: &'static str, tally: &Arc<Tally>, phase: Phase) {
+    pub fn add(&mut self, name: &'static str, tally: &Arc<Tally>, phase: Phase) {
         self.0.push((name, tally.clone(), phase));
     }
 }
 
 /// Processor time of a phase, of Fehmarn and of this program.
-struct Work {
+pub struct Work {
     process: Process,
     fehmarn: Duration,
     bench: Duration,
 }
 
 impl Work {
-    fn begin(process: Process) -> anyhow::Result<Self> {
+    pub fn begin(process: Process) -> anyhow::Result<Self> {
         Ok(Self { process, fehmarn: process.cpu()?, bench: Process::own().cpu()? })
     }
 
     /// Seconds per 1,000 messages: of Fehmarn, and of this program.
-    async fn end(self, outcome: &Outcome) -> anyhow::Result<(f64, f64)> {
+    pub async fn end(self, outcome: &Outcome) -> anyhow::Result<(f64, f64)> {
         tokio::time::sleep(SETTLE).await;
         let per_thousand = 1000.0 / outcome.seen.max(1) as f64;
         let fehmarn = self.process.cpu()? - self.fehmarn;
@@ -209,7 +209,7 @@ async fn outage(
     fehmarn.stop().await.map(drop)
 }
 
-fn close(stage: &Stage, installation: &Installation, report: &mut Report, phases: &Phases) {
+pub fn close(stage: &Stage, installation: &Installation, report: &mut Report, phases: &Phases) {
     for (name, tally, phase) in &phases.0 {
         report.faults(name, tally.outcome(&phase.run).faults);
     }
@@ -245,6 +245,6 @@ fn requests_per_message(
     total as f64 / messages
 }
 
-fn millis(time: Duration) -> f64 {
+pub fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }

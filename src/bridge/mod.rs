@@ -16,13 +16,16 @@ mod identity;
 mod inbox;
 mod join;
 mod language;
+mod late;
 mod limit;
+mod looks;
 mod lookup;
 mod memory;
 mod new_room;
 mod notice;
 mod original;
 mod outbox;
+mod passing;
 mod permission;
 mod place;
 mod portal;
@@ -33,6 +36,7 @@ mod reconcile;
 mod router;
 mod status;
 mod texts;
+mod unreact;
 mod upgrade;
 mod users;
 mod work;
@@ -45,6 +49,7 @@ pub use limit::Limits;
 pub use lookup::Person;
 pub use memory::Memory;
 pub use notice::Notice;
+pub use passing::Passing;
 pub use permission::{Level, Permissions};
 pub use reconcile::Reconcile;
 pub use status::Statuses;
@@ -84,6 +89,8 @@ pub struct Bridge {
     pub users: Memory<OwnedUserId, (bool, Instant)>,
     /// Ghosts that exist, with their names.
     pub known_ghosts: Memory<OwnedUserId, String>,
+    /// When it was last found out what they look like, in milliseconds since 1970.
+    pub looks: Memory<OwnedUserId, i64>,
     /// Occasions on which was said what is said only once.
     pub said: Memory<String, ()>,
     pub reconcile: Reconcile,
@@ -91,6 +98,7 @@ pub struct Bridge {
     pub status_events: bool,
     pub statuses: Statuses,
     pub attendance: Memory<OwnedRoomId, bool>,
+    pub passing: Passing,
 }
 
 impl Bridge {
@@ -111,6 +119,7 @@ impl Bridge {
         workers.spawn(worker::run(self.clone(), Queue::Outbox, stop.clone()));
         workers.spawn(worker::run(self.clone(), Queue::Inbox, stop.clone()));
         workers.spawn(status::run(self.clone(), stop.clone()));
+        workers.spawn(passing::run(self.clone(), stop.clone()));
         workers.spawn(reconcile::watch(self.clone(), id, stop.clone()));
         workers.spawn(reconcile::go_round(self.clone(), stop.clone()));
         while workers.join_next().await.is_some() {}

@@ -97,6 +97,18 @@ pub fn message_of(from: &BareJid, id: &str) -> RemoteMessageId {
     RemoteMessageId::new(format!("{from} {id}"))
 }
 
+/// What stands before the id of the message to which somebody reacts, in the id of their reactions.
+const REACTIONS: &str = "reactions ";
+
+/// The same for all that somebody ever says of one message.
+pub fn reactions_of(from: &BareJid, message: &str) -> RemoteMessageId {
+    message_of(from, &format!("{REACTIONS}{message}"))
+}
+
+pub fn is_of_reactions(message: &RemoteMessageId) -> bool {
+    stanza_id(message).1.starts_with(REACTIONS)
+}
+
 /// The id of a message as it stands in a stanza, and who has written it; `None`: we.
 pub fn stanza_id(message: &RemoteMessageId) -> (Option<&str>, &str) {
     // No JID has a space before its resource, and no id of ours has one at all.
