@@ -30,6 +30,7 @@ mod senders;
 mod smtp;
 mod states;
 mod store;
+mod store_people;
 mod threads;
 mod xmpp;
 mod xmpp_errors;

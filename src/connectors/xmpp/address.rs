@@ -37,7 +37,8 @@ impl Identity {
     pub fn person(&self, text: &str) -> Option<RemoteUserId> {
         let text = text.trim();
         let text = text.strip_prefix("xmpp:").unwrap_or(text);
-        let jid = Jid::new(text.split('?').next()?).ok()?.into_bare();
+        let text = text.split('?').next()?;
+        let jid = Jid::new(text).ok().or_else(|| as_typed(text))?.into_bare();
         jid.node()?;
         (jid.domain() != self.domain.domain()).then(|| RemoteUserId::new(jid.as_str()))
     }
@@ -57,6 +58,12 @@ impl Identity {
         let node = jid.node().filter(|_| jid.domain() == self.domain.domain())?;
         Some(LocalUser::new(unescape(node.as_str())))
     }
+}
+
+/// An address with characters that people type and no JID has: they are escaped. Words with spaces are no address.
+fn as_typed(text: &str) -> Option<Jid> {
+    let (local, domain) = text.rsplit_once('@').filter(|(local, _)| !local.contains(char::is_whitespace))?;
+    Jid::new(&format!("{}@{domain}", escape(local))).ok()
 }
 
 /// A backslash is escaped only where it would look like a code (XEP-0106 section 4.3).
@@ -131,7 +138,18 @@ mod tests {
         for typed in ["bob@xmpp.test", " Bob@XMPP.test ", "xmpp:bob@xmpp.test?message", "bob@xmpp.test/Handy"] {
             assert_eq!(ours().person(typed), Some(RemoteUserId::new("bob@xmpp.test")), "{typed}");
         }
-        for none in ["", "xmpp.test", "das ist keine adresse", "@xmpp.test", "bob@", "anna@matrix.xmpp.test"] {
+        for typed in ["O'Neil@xmpp.test", "o\\27neil@xmpp.test"] {
+            assert_eq!(ours().person(typed), Some(RemoteUserId::new("o\\27neil@xmpp.test")), "{typed}");
+        }
+        for none in [
+            "",
+            "xmpp.test",
+            "das ist keine adresse",
+            "Guten Tag bob@xmpp.test",
+            "@xmpp.test",
+            "bob@",
+            "anna@matrix.xmpp.test",
+        ] {
             assert_eq!(ours().person(none), None, "{none}");
         }
     }

@@ -51,13 +51,17 @@ struct Envelope<'a> {
 }
 
 impl Envelope<'_> {
-    /// With what every message has: who writes, an id that stays (XEP-0359), and the wish to know whether it came.
+    /// What people read, and of which we wish to know whether it came.
     fn stanza(&self, id: &str) -> Element {
+        self.bare(id).holding(element("request", ns::RECEIPTS))
+    }
+
+    /// With what every message has: who writes, and an id that stays (XEP-0359).
+    fn bare(&self, id: &str) -> Element {
         let mut stanza = stanza("message", "chat", &self.from, self.delivery.to.address())
             .with("id", id)
             .holding(element("origin-id", ns::SID).with("id", id))
-            .holding(element("nick", ns::NICK).saying(&self.delivery.writer.name))
-            .holding(element("request", ns::RECEIPTS));
+            .holding(element("nick", ns::NICK).saying(&self.delivery.writer.name));
         if let Some(delay) = &self.delay {
             stanza.append_child(delay.clone());
         }
@@ -111,7 +115,7 @@ impl Envelope<'_> {
         for emoji in emoji {
             reactions.append_child(element("reaction", ns::REACTIONS).saying(emoji));
         }
-        self.stanza(id).holding(reactions).holding(element("store", ns::HINTS))
+        self.bare(id).holding(reactions).holding(element("store", ns::HINTS))
     }
 
     fn retraction(&self, id: &str, target: &RemoteMessageId) -> Element {
@@ -219,7 +223,7 @@ mod tests {
             let reactions = stanza.get_child("reactions", ns::REACTIONS).unwrap();
             assert_eq!(reactions.attr("id"), Some("b1"));
             assert_eq!(reactions.children().map(Element::text).collect::<Vec<_>>(), emoji);
-            assert!(!stanza.has_child("body", ns::COMPONENT));
+            assert!(!stanza.has_child("body", ns::COMPONENT) && !stanza.has_child("request", ns::RECEIPTS));
         }
     }
 
