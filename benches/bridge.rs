@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod bridge {
+    pub mod component;
     pub mod fehmarn;
     pub mod filling;
     pub mod homeserver;
@@ -19,9 +20,10 @@ mod bridge {
     pub mod stage;
     pub mod stand_in;
     pub mod tally;
+    pub mod xmpp;
 }
 
-use bridge::{limits, report::Report, scenarios, selftest, stage::Size};
+use bridge::{limits, report::Report, scenarios, selftest, stage::Size, xmpp};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -37,6 +39,9 @@ struct Options {
     /// Only one direction, for a profiler
     #[arg(long, value_name = "to-mail|to-matrix")]
     only: Option<scenarios::Direction>,
+    /// Over XMPP instead of mail: its burst and calm phases, both ways
+    #[arg(long, conflicts_with = "only")]
+    xmpp: bool,
     /// Messages in a burst, instead of the size's own number
     #[arg(long, value_name = "N")]
     burst: Option<usize>,
@@ -99,6 +104,10 @@ async fn run(options: &Options) -> anyhow::Result<bool> {
         filled: options.filled,
         keep: options.keep,
     };
-    scenarios::run(&size, &way, &limits, &mut report).await?;
+    if options.xmpp {
+        xmpp::run(&size, &way, &limits, &mut report).await?;
+    } else {
+        scenarios::run(&size, &way, &limits, &mut report).await?;
+    }
     Ok(report.finish())
 }

@@ -3,7 +3,7 @@
 use crate::{
     failure::Failure,
     ids::{LocalUser, RemoteUserId},
-    message::{Body, Delivery, Inbound, Instructions, RawArrival, Sent},
+    message::{Body, Delivery, Inbound, Instructions, RawArrival, ReadMark, Sent, Typing},
     metrics,
     store::Store,
     yaml::{self, Document},
@@ -13,7 +13,10 @@ use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-pub use crate::{metrics::Connection, store::Cursor};
+pub use crate::{
+    metrics::Connection,
+    store::{Cursor, now},
+};
 
 /// One remote network. Built once at start, shared by all tasks.
 #[async_trait]
@@ -57,6 +60,24 @@ pub trait Connector: Send + Sync + 'static {
     /// Understands what [`run`](Self::run) accepted. May ask the network who the sender is. `attempt`: from 1.
     async fn read(&self, raw: &RawArrival, attempt: u32) -> Result<Inbound, Failure>;
 
+    /// What the network knows of a person; `None` if it says nothing. Asked for a new ghost and seldom after. Only with
+    /// [`Capabilities::profiles`].
+    async fn profile(&self, _user: &RemoteUserId) -> Result<Option<Profile>, Failure> {
+        Ok(None)
+    }
+
+    /// Shows somebody outside that a member of staff writes to them, or has stopped. It is lost where there is no
+    /// connection. Only with [`Capabilities::typing`].
+    async fn show_typing(&self, _typing: &Typing) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Tells somebody outside that a member of staff has read what they wrote; lost as well. Only with
+    /// [`Capabilities::read_marks`].
+    async fn show_read(&self, _mark: &ReadMark) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Tries everything that `run` and `send` will need; one finding each.
     async fn check(&self) -> Vec<Finding>;
 
@@ -93,6 +114,12 @@ pub struct Capabilities {
     pub deletes: bool,
     /// Whether everybody's program shows reactions; else only those of whom an arrival said so.
     pub reactions: bool,
+    /// Whether people can be shown that somebody is writing to them.
+    pub typing: bool,
+    /// Whether people can be told that what they wrote was read.
+    pub read_marks: bool,
+    /// Whether the network knows names and pictures of its people.
+    pub profiles: bool,
 }
 
 /// One line of `fehmarn check`.
@@ -170,9 +197,12 @@ pub trait Directory: Send + Sync {
     async fn profile(&self, _user: &LocalUser) -> Result<Option<Profile>, Failure> {
         Ok(None)
     }
+
+    /// Somebody outside writes to a member of staff, or has stopped. Returns at once.
+    fn typing(&self, _connector: &'static str, _typing: Typing) {}
 }
 
-/// What people outside see of a member of staff.
+/// What people see of somebody on the other side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     pub name: String,
@@ -201,6 +231,11 @@ impl Inbox {
     /// What people outside may see of a member of staff.
     pub async fn profile(&self, user: &LocalUser) -> Result<Option<Profile>, Failure> {
         self.directory.profile(user).await
+    }
+
+    /// Somebody outside writes to a member of staff, or has stopped. It may be lost, and is never written down.
+    pub fn typing(&self, typing: Typing) {
+        self.directory.typing(self.connector, typing);
     }
 
     /// Commits arrivals, and the cursor that says how far the remote was read, in one transaction. What was accepted

@@ -10,6 +10,7 @@
 //! | [`message`], [`ids`], [`failure`] | the words that all of them share |
 //! | [`language`] | the sentences that people read |
 //! | [`metrics`], [`log`], [`supervise`] | what operators see; parts that a fault has ended are begun anew |
+//! | [`tls`] | the way to a network's server, plain or encrypted |
 //! | [`yaml`], [`config`], [`command`] | configuration and command line |
 //!
 //! Two lines, two durable tables, and nothing else that moves messages:
@@ -39,9 +40,10 @@ pub mod message;
 pub mod metrics;
 pub mod store;
 pub mod supervise;
+pub mod tls;
 pub mod yaml;
 
-use bridge::{Bridge, Depths, GhostIds, Memory, Reconcile, Statuses};
+use bridge::{Bridge, Depths, GhostIds, Memory, Passing, Reconcile, Statuses};
 use config::Config;
 use connector::{Inbox, Network};
 use http::{Clients, MetricsSettings, Readiness, Settings, Site, Watch};
@@ -117,6 +119,7 @@ impl Fehmarn {
             give_up: config.give_up,
             users: Memory::default(),
             known_ghosts: Memory::default(),
+            looks: Memory::default(),
             said: Memory::default(),
             reconcile: Reconcile::default(),
             status_events: config.status_events,
@@ -124,6 +127,7 @@ impl Fehmarn {
             attendance: Memory::default(),
             poison: Memory::default(),
             depths: Depths::default(),
+            passing: Passing::default(),
         };
         Ok(Self { config, registration, bridge: Arc::new(bridge) })
     }

@@ -181,6 +181,8 @@ pub struct Arrival {
     pub replaces: Option<RemoteMessageId>,
     /// What it is about, without any "Re:".
     pub subject: Option<String>,
+    /// When it was written, in milliseconds since 1970, where the network says that it was held up on its way.
+    pub written_at: Option<i64>,
     pub body: Body,
     pub attachments: Vec<Attachment>,
     /// The whole message as it came, should `body` leave something out.
@@ -204,6 +206,24 @@ pub struct Receipt {
     pub state: ReceiptState,
     /// The network's own words.
     pub detail: String,
+}
+
+/// Somebody writes, or has stopped, on either side. Leaves nothing behind.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Typing {
+    /// The one outside.
+    pub remote: RemoteUserId,
+    /// The member of staff.
+    pub local: LocalUser,
+    pub active: bool,
+}
+
+/// A member of staff has read what somebody outside wrote, and everything before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadMark {
+    pub reader: LocalUser,
+    pub author: RemoteUserId,
+    pub message: RemoteMessageId,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http", &["bridge", "store", "matrix", "metrics"]),
     ("bridge", &["matrix", "store", "connector", "message", "ids", "failure", "language", "metrics", "supervise"]),
-    ("connectors", &["connector", "message", "ids", "failure", "language", "yaml"]),
+    ("connectors", &["connector", "message", "ids", "failure", "language", "tls", "yaml"]),
     ("connector", &["store", "message", "ids", "failure", "yaml", "metrics"]),
     ("matrix", &["message", "ids", "failure", "yaml", "metrics"]),
     ("store", &["message", "ids", "failure", "metrics"]),
@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("failure", &[]),
     ("ids", &[]),
     ("language", &[]),
+    ("tls", &["failure"]),
     ("yaml", &[]),
 ];
 const FREE: &[&str] = &["main", "lib", "config", "command"];

@@ -1,60 +1,14 @@
 //! People who have XMPP: what they and staff write to each other, over a real Prosody and a client that is not ours.
 
 use crate::common::{
-    Contact, Fehmarn, Setup, Staff, body,
+    Contact, Setup, Staff, body,
     events::{event_id, text},
     html, sender, servers,
     staff::File,
+    talk::Talk,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
-
-/// Anna of the staff and Bob outside, who have begun to write to each other.
-struct Talk {
-    fehmarn: Fehmarn,
-    anna: Staff,
-    bob: Contact,
-    ghost: String,
-    room: String,
-}
-
-impl Talk {
-    async fn begin() -> Self {
-        let fehmarn = Setup::with_xmpp().start().await;
-        let (anna, bob) = (Staff::new("Anna Muster").await, Contact::new("Bob").await);
-        let ghost = fehmarn.slot().ghost_of("xmpp", &bob.address);
-        let room = anna.direct_chat(&ghost).await;
-        anna.say(&room, "Guten Tag").await;
-        bob.wait_for_words("Guten Tag").await;
-        Self { fehmarn, anna, bob, ghost, room }
-    }
-
-    /// The address under which Bob writes to Anna.
-    fn address(&self) -> String {
-        self.anna.address(&self.fehmarn.slot().xmpp_domain)
-    }
-
-    /// Bob writes, and Anna reads it: the stanza's id and the event.
-    async fn hear(&self, words: &str) -> (String, Value) {
-        let id = self.bob.say(&self.address(), words);
-        (id, self.anna.wait_for_words(&self.room, &self.ghost, words).await)
-    }
-
-    /// Anna writes, and Bob reads it: the event's id and the stanza.
-    async fn tell(&self, words: &str) -> (String, Value) {
-        let event = self.anna.say(&self.room, words).await;
-        (event, self.bob.wait_for_words(words).await)
-    }
-
-    /// Waits until Bob's client has got a stanza that contains this, and returns that.
-    async fn stanza(&self, part: &str) -> String {
-        self.bob.wait_for_xml(part).await["xml"].as_str().unwrap().to_owned()
-    }
-
-    async fn wait_for_event(&self, what: &str, wanted: impl FnMut(&Value) -> bool) -> Value {
-        self.anna.wait_for(&self.room, what, wanted).await
-    }
-}
 
 fn id(stanza: &Value) -> &str {
     stanza["id"].as_str().unwrap()
@@ -169,12 +123,23 @@ async fn corrections_and_what_is_taken_back_reach_the_message_itself() {
 async fn reactions_are_sets_on_both_sides() {
     let talk = Talk::begin().await;
     let (bobs, event) = talk.hear("Fertig").await;
-    talk.anna.react(&talk.room, event_id(&event), "👍").await;
+    let thumb = talk.anna.react(&talk.room, event_id(&event), "👍").await;
     let xml = talk.stanza("👍").await;
     assert!(xml.contains("urn:xmpp:reactions:0") && xml.contains(&format!("id=\"{bobs}\"")), "{xml}");
-    talk.anna.react(&talk.room, event_id(&event), "🎉").await;
+    let party = talk.anna.react(&talk.room, event_id(&event), "🎉").await;
     let xml = talk.stanza("🎉").await;
     assert!(xml.contains("👍"), "the second does not take the place of the first: {xml}");
+    talk.anna.redact(&talk.room, &thumb).await;
+    let left = |emoji: &'static str, gone: &'static str| {
+        move |told: &Value| {
+            let xml = told["xml"].as_str().unwrap_or_default();
+            xml.contains("urn:xmpp:reactions:0") && xml.contains(emoji) && !xml.contains(gone)
+        }
+    };
+    talk.bob.wait_for("what is left", left("🎉", "👍")).await;
+    talk.anna.redact(&talk.room, &party).await;
+    let none = talk.bob.wait_for("no reaction any more", left("reactions", ":reaction>")).await;
+    assert!(none["xml"].as_str().unwrap().contains(&format!("id=\"{bobs}\"")), "{none}");
 
     let (event, stanza) = talk.tell("Danke").await;
     let react = |emoji: &[&str]| {
@@ -292,13 +257,14 @@ async fn what_cannot_work_is_said_to_whoever_has_written() {
     assert!(xml.contains("ohne Verschlüsselung (OMEMO)"), "{xml}");
 
     let again = "Reagieren Sie mit 🔁 auf Ihre Nachricht, um sie noch einmal zu senden.";
-    for (address, why) in [
-        ("gibt.es.nicht@xmpp.test", "Unter dieser Adresse nimmt niemand Nachrichten an."),
-        ("bob@anderswo.test", "Die Gegenseite nimmt diese Nachricht nicht an."),
+    for (address, what, why) in [
+        ("gibt.es.nicht@xmpp.test", "wurde nicht zugestellt", "Unter dieser Adresse nimmt niemand Nachrichten an."),
+        // Their server is looked for when ours has taken the message already.
+        ("bob@127.0.0.1", "kam zurück", "Die Gegenseite ist nicht erreichbar."),
     ] {
         let room = talk.anna.direct_chat(&talk.fehmarn.slot().ghost_of("xmpp", address)).await;
         talk.anna.say(&room, "Sind Sie da?").await;
-        let notice = format!("Die Nachricht an {address} wurde nicht zugestellt: {why} {again}");
+        let notice = format!("Die Nachricht an {address} {what}: {why} {again}");
         talk.anna.wait_for_notice(&room, &notice).await;
     }
     assert!(talk.anna.messages(&talk.room).await.iter().all(|event| body(event) != "OMEMO"));

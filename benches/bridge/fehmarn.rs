@@ -1,6 +1,6 @@
 //! The real binary: its folder, its start and its end.
 
-use super::{homeserver::Registration, process::Process};
+use super::{component::DOMAIN, homeserver::Registration, process::Process};
 use anyhow::{Context, bail, ensure};
 use serde_yaml::Value;
 use std::{
@@ -43,6 +43,17 @@ impl Installation {
 
     pub fn database(&self) -> PathBuf {
         self.folder.join("fehmarn.db")
+    }
+
+    /// Makes XMPP the only network, over this server.
+    pub fn speak_xmpp(&self, server: SocketAddr) -> anyhow::Result<()> {
+        let path = self.folder.join("config.yaml");
+        let mut config: Value = serde_yaml::from_str(&read(&path)?)?;
+        let (host, port) = (server.ip(), server.port());
+        let section = format!("xmpp: {{ host: \"{host}\", port: {port}, domain: {DOMAIN}, secret: bench }}");
+        let connectors = config.as_mapping_mut().context("config.yaml is no mapping")?;
+        connectors.insert("connectors".into(), serde_yaml::from_str(&section)?);
+        Ok(fs::write(path, serde_yaml::to_string(&config)?)?)
     }
 
     /// The last lines that Fehmarn logged.

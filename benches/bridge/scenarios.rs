@@ -91,28 +91,28 @@ async fn play(
 
 /// Phases whose faults are read at the very end, since a message may be repeated late.
 #[derive(Default)]
-struct Phases(Vec<(String, Arc<Tally>, Phase)>);
+pub struct Phases(Vec<(String, Arc<Tally>, Phase)>);
 
 impl Phases {
-    fn add(&mut self, name: &str, tally: &Arc<Tally>, phase: Phase) {
+    pub fn add(&mut self, name: &str, tally: &Arc<Tally>, phase: Phase) {
         self.0.push((name.to_owned(), tally.clone(), phase));
     }
 }
 
 /// Processor time of a phase, of Fehmarn and of this program.
-struct Work {
+pub struct Work {
     process: Process,
     fehmarn: Duration,
     bench: Duration,
 }
 
 impl Work {
-    fn begin(process: Process) -> anyhow::Result<Self> {
+    pub fn begin(process: Process) -> anyhow::Result<Self> {
         Ok(Self { process, fehmarn: process.cpu()?, bench: Process::own().cpu()? })
     }
 
     /// Seconds per 1,000 messages: of Fehmarn, and of this program.
-    async fn end(self, outcome: &Outcome) -> anyhow::Result<(f64, f64)> {
+    pub async fn end(self, outcome: &Outcome) -> anyhow::Result<(f64, f64)> {
         tokio::time::sleep(SETTLE).await;
         let per_thousand = 1000.0 / outcome.seen.max(1) as f64;
         let fehmarn = self.process.cpu()? - self.fehmarn;
@@ -180,15 +180,15 @@ async fn to_matrix(
 }
 
 /// A phase in which messages come one by one.
-struct Calm<'a> {
-    name: String,
-    tally: &'a Arc<Tally>,
+pub struct Calm<'a> {
+    pub name: String,
+    pub tally: &'a Arc<Tally>,
     /// What was asked of the homeserver before it.
-    before: Requests,
+    pub before: Requests,
 }
 
 impl Calm<'_> {
-    async fn finish(self, stage: &Stage, phase: Phase, limits: &Limits, report: &mut Report, phases: &mut Phases) {
+    pub async fn finish(self, stage: &Stage, phase: Phase, limits: &Limits, report: &mut Report, phases: &mut Phases) {
         let Self { name, tally, before } = self;
         let outcome = stage.finish(tally, &phase).await;
         tokio::time::sleep(SETTLE).await;
@@ -233,7 +233,7 @@ async fn outage(
     fehmarn.stop().await.map(drop)
 }
 
-fn close(stage: &Stage, installation: &Installation, report: &mut Report, phases: &Phases) {
+pub fn close(stage: &Stage, installation: &Installation, report: &mut Report, phases: &Phases) {
     for (name, tally, phase) in &phases.0 {
         report.faults(name, tally.outcome(&phase.run).faults);
     }
@@ -269,6 +269,6 @@ fn requests_per_message(
     total as f64 / messages
 }
 
-fn millis(time: Duration) -> f64 {
+pub fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }

@@ -25,7 +25,7 @@ RANGES = 8
 RANGE = 500
 OFFSETS = {
     "synapse": 0, "smtp": 1, "submission": 2, "smtps": 3, "imap": 4, "imaps": 5, "lmtp": 6, "postgres": 7,
-    "xmpp": 8, "xmpp_component": 9, "xmpp_http": 10,
+    "xmpp": 8, "xmpp_component": 9, "xmpp_http": 10, "xmpp_tls": 11,
 }
 FIRST_SLOT = 100
 SLOT_PORTS = 10
@@ -209,6 +209,8 @@ class Plan:
                 "port": self.port("xmpp"),
                 "component_port": self.port("xmpp_component"),
                 "http_port": self.port("xmpp_http"),
+                # Takes components with TLS from the first byte.
+                "tls_port": self.port("xmpp_tls"),
                 "secret": self.shared_secret,
                 # With slixmpp, for the people outside.
                 "python": str(self.dir / "xmpp-venv" / "bin" / "python"),

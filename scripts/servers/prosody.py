@@ -1,10 +1,12 @@
 """Prosody: accounts at xmpp.test, an upload service, and one component for each slot.
 
-Clients may sign in without TLS, as everything is on loopback. Accounts are made by signing up.
+Clients may sign in without TLS, as everything is on loopback. Accounts are made by signing up. Components may come with
+TLS or without. Other servers are looked for, and none is found: an address at 127.0.0.1 needs no name server for that.
 """
 
 import socket
 
+from servers import tls
 from servers.plan import HOST, XMPP_DOMAIN
 from servers.service import Service
 
@@ -24,8 +26,10 @@ component_interfaces = {{ "{host}" }}
 http_ports = {{ {http} }}
 http_interfaces = {{ "{host}" }}
 https_ports = {{ }}
-modules_enabled = {{ "roster", "saslauth", "disco", "pep", "vcard_legacy", "ping", "smacks", "offline", "register_ibr" }}
-modules_disabled = {{ "s2s", "tls" }}
+ssl_ports = {{ {tls} }}
+ssl = {{ certificate = "{certificate}", key = "{key}" }}
+modules_enabled = {{ "roster", "saslauth", "disco", "pep", "vcard_legacy", "ping", "smacks", "offline", "register_ibr", "net_multiplex" }}
+modules_disabled = {{ "tls" }}
 allow_registration = true
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
@@ -53,9 +57,11 @@ class Prosody(Service):
         self.folder(self.home / "data")
         slots = [self.plan.xmpp_domain(slot) for slot in self.plan.slots]
         quoted = ", ".join(f'"{domain}"' for domain in [XMPP_DOMAIN, *slots])
+        certificate, key = tls.files(self.plan)
         text = COMMON.format(
             home=self.home, host=HOST, domain=XMPP_DOMAIN, quoted=quoted, c2s=self.plan.port("xmpp"),
             component=self.plan.port("xmpp_component"), http=self.plan.port("xmpp_http"),
+            tls=self.plan.port("xmpp_tls"), certificate=certificate, key=key,
         )
         text += "".join(SLOT.format(domain=domain, secret=self.plan.shared_secret) for domain in slots)
         self.write(self.home / "prosody.cfg.lua", text, 0o600)
@@ -64,7 +70,7 @@ class Prosody(Service):
         return ["/usr/bin/prosody", "-F", "--config", self.home / "prosody.cfg.lua"]
 
     def ready(self):
-        for port in ("xmpp", "xmpp_component", "xmpp_http"):
+        for port in ("xmpp", "xmpp_component", "xmpp_http", "xmpp_tls"):
             socket.create_connection((HOST, self.plan.port(port)), timeout=5).close()
         return True
 

@@ -80,12 +80,16 @@ impl Posting<'_> {
             return self.send(0, Incoming::Reaction(content)).await;
         }
         let (mut words, overflow) = format::incoming(&self.arrival.body);
+        let late = self.bridge.late_line(self.row, self.arrival, &self.place.room, self.ghost).await?;
+        if let Some(line) = &late {
+            words = incoming::marked(words, line);
+        }
         if self.arrival.automatic {
             let reader = self.bridge.homeserver.intent(self.ghost);
             let language = self.bridge.language_in(&self.place.room, &reader, None).await?;
             words = incoming::automatic(words, &language.say(&Text::Automatic));
         }
-        if !self.arrival.body.text.is_empty() || self.arrival.attachments.is_empty() {
+        if !self.arrival.body.text.is_empty() || self.arrival.attachments.is_empty() || late.is_some() {
             let words = match self.replaced().await? {
                 Some(event) => incoming::replacing(words, &event),
                 None => incoming::answering(words, self.place.thread.as_ref(), self.place.answered.as_ref()),

@@ -220,7 +220,9 @@ mod tests {
 
     fn capabilities() -> Capabilities {
         let (edits, deletes, reactions) = (false, false, false);
-        Capabilities { attachment_bytes: 100, concurrency: 1, hold: HOLD, edits, deletes, reactions }
+        let (typing, read_marks, profiles) = (false, false, false);
+        let (attachment_bytes, concurrency, hold) = (100, 1, HOLD);
+        Capabilities { attachment_bytes, concurrency, hold, edits, deletes, reactions, typing, read_marks, profiles }
     }
 
     fn lanes(people: &[&str]) -> Vec<String> {

@@ -231,12 +231,13 @@ impl Bridge {
             // Should this attempt fail, the next one sends nothing of it.
             draft.touch();
             if draft.is_leaving() {
-                is_gone = true;
+                is_gone |= !self.is_replaced_by_the_rest(draft);
             } else if draft.outgoing.parts.is_empty() {
                 draft.withdraw();
                 work.reactions.give_back(draft);
             }
         }
+        self.unreact(tx, event, scene, target, work).await?;
         let can_delete = |message: &Message| {
             self.connectors.get(message.connector.as_str()).is_some_and(|port| port.capabilities().deletes)
         };

@@ -117,6 +117,13 @@ struct BeaconContent {
     live: bool,
 }
 
+impl Event<'_> {
+    /// Whether others may hear of what passes in the room from now on.
+    pub(super) fn changes_hearers(&self) -> bool {
+        matches!(self.kind, Kind::Member { .. } | Kind::Encryption)
+    }
+}
+
 impl<'a> Event<'a> {
     /// `Ok(None)` for events that do not matter here, and for those of a sender who is passed over: half of what the
     /// homeserver pushes is the echo of our own ghosts, and must not cost more than this.

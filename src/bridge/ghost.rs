@@ -1,6 +1,6 @@
 //! The ids of ghosts, and making them exist.
 
-use super::Bridge;
+use super::{Bridge, looks::Answer};
 use crate::{
     failure::{Failure, Reason},
     ids::RemoteUserId,
@@ -94,20 +94,29 @@ impl Bridge {
         };
         let given = name.map(|name| name.chars().take(NAME_LIMIT).collect::<String>()).filter(|name| !name.is_empty());
         let intent = self.homeserver.intent(&mxid);
+        let mut looks = None;
         let name = match (&known, given) {
             (Some(name), Some(given)) if name == user.as_str() && given != *name => {
                 intent.set_name(&given).await?;
                 given
             }
-            (Some(_), _) => return Ok(mxid),
+            (Some(_), _) => {
+                self.look_again(connector, &mxid).await?;
+                return Ok(mxid);
+            }
             (None, given) => {
-                let name = given.unwrap_or_else(|| user.as_str().to_owned());
+                looks = self.ask_looks(connector, user).await;
+                let known = looks.as_ref().and_then(Answer::name);
+                let name = given.or(known).unwrap_or_else(|| user.as_str().to_owned());
                 intent.register(&name).await?;
                 name
             }
         };
         let ghost = Ghost { mxid: mxid.clone(), connector: connector.into(), remote_user: user.clone(), name };
         self.store.save_ghost(&ghost).await?;
+        if let Some(looks) = &looks {
+            self.dress(&mxid, looks).await?;
+        }
         self.known_ghosts.remember(mxid.clone(), ghost.name);
         Ok(mxid)
     }

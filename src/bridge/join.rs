@@ -162,6 +162,7 @@ impl Bridge {
             tx.begin_reading(&join.room, &read_to, asked_at).await?;
         }
         tx.commit().await?;
+        self.passing.changed(&join.room);
         if is_complete {
             self.reconcile.doubt.note_read(&join.room, began);
         }

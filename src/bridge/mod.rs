@@ -17,13 +17,16 @@ mod identity;
 mod inbox;
 mod join;
 mod language;
+mod late;
 mod limit;
+mod looks;
 mod lookup;
 mod memory;
 mod new_room;
 mod notice;
 mod original;
 mod outbox;
+mod passing;
 mod permission;
 mod place;
 mod poison;
@@ -35,6 +38,7 @@ mod reconcile;
 mod router;
 mod status;
 mod texts;
+mod unreact;
 mod upgrade;
 mod users;
 mod work;
@@ -48,6 +52,7 @@ pub use limit::Limits;
 pub use lookup::Person;
 pub use memory::Memory;
 pub use notice::Notice;
+pub use passing::Passing;
 pub use permission::{Level, Permissions};
 pub use reconcile::Reconcile;
 pub use status::Statuses;
@@ -89,6 +94,8 @@ pub struct Bridge {
     pub users: Memory<OwnedUserId, (bool, Instant)>,
     /// Ghosts that exist, with their names.
     pub known_ghosts: Memory<OwnedUserId, String>,
+    /// When it was last found out what they look like, in milliseconds since 1970.
+    pub looks: Memory<OwnedUserId, i64>,
     /// Occasions on which was said what is said only once.
     pub said: Memory<String, ()>,
     pub reconcile: Reconcile,
@@ -99,6 +106,7 @@ pub struct Bridge {
     /// Events that have ended a step of the program, and how often.
     pub poison: Memory<OwnedEventId, u32>,
     pub depths: Depths,
+    pub passing: Passing,
 }
 
 impl Bridge {
@@ -119,6 +127,7 @@ impl Bridge {
         workers.spawn(worker::run(self.clone(), Queue::Outbox, stop.clone()));
         workers.spawn(worker::run(self.clone(), Queue::Inbox, stop.clone()));
         workers.spawn(status::run(self.clone(), stop.clone()));
+        workers.spawn(passing::run(self.clone(), stop.clone()));
         let (bridge, watched) = (self.clone(), stop.clone());
         workers.spawn(async move {
             let watch = || reconcile::watch(bridge.clone(), id.clone(), watched.clone());

@@ -54,7 +54,9 @@ impl Bridge {
         let limit = connector.capabilities().attachment_bytes;
         let too_large = self.load_attachments(&mut delivery, limit).await?;
         let follow_up = self.too_large_to_send(&outgoing, &too_large, limit);
-        let is_empty = delivery.body.text.trim().is_empty() && delivery.attachments.is_empty();
+        let says_nothing = delivery.body.text.trim().is_empty() && delivery.attachments.is_empty();
+        // No reaction any more is something to say as well.
+        let is_empty = says_nothing && delivery.reactions.is_none();
         if is_empty && (!outgoing.anew || !too_large.is_empty()) {
             return Ok(Done { follow_up, ..Done::default() });
         }
@@ -164,7 +166,10 @@ impl Bridge {
         emoji: &str,
     ) -> Result<Option<Delivery>, Failure> {
         let Some(answered) = known.remote(to, outgoing) else { return Ok(None) };
-        let text = self.reaction_line(outgoing, to, emoji, &known.crossed, true).await;
+        let text = match emoji {
+            "" => String::new(),
+            _ => self.reaction_line(outgoing, to, emoji, &known.crossed, true).await,
+        };
         let mut delivery = Delivery {
             thread: known.place(outgoing, Some(answered)),
             reaction: Some(emoji.to_owned()),

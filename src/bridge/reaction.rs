@@ -13,7 +13,7 @@ use crate::{
     ids::RemoteUserId,
     matrix::content::Annotation,
     message::Body,
-    store::{Error, Message, Pending, Tx, now},
+    store::{Error, Message, Pending, Reacted, Tx, now},
 };
 use ruma::{EventId, OwnedEventId, RoomId};
 use serde::{Deserialize, Serialize};
@@ -117,6 +117,7 @@ impl Bridge {
         work: &mut Work,
     ) -> Result<(), Error> {
         let crossed = tx.crossed(&annotation.to).await?;
+        let mut is_shown = false;
         for audience in self.audiences(scene.portal, scene.only) {
             let waits = |draft: &Draft| {
                 draft.connector == audience.connector
@@ -129,6 +130,7 @@ impl Bridge {
             let mut shown = Vec::new();
             for (ghost, to) in audience.recipients(scene.only) {
                 let everybody = audience.port.capabilities().reactions;
+                is_shown |= everybody;
                 if everybody || tx.shows_reactions(audience.connector, to).await? {
                     shown.push((ghost, to));
                 } else {
@@ -154,6 +156,11 @@ impl Bridge {
             for (ghost, to) in shown {
                 work.drafts.push(self.draft(event, &audience, addressed(&outgoing, ghost, to)));
             }
+        }
+        if is_shown {
+            let (writer, name) = (event.sender.localpart().to_owned(), writer_name(event, scene.portal).to_owned());
+            tx.note_reacted(&Reacted { event_id: event.id.clone(), target: annotation.to.clone(), writer, name })
+                .await?;
         }
         Ok(())
     }

@@ -51,6 +51,10 @@ pub enum Text<'a> {
     },
     /// Stands above a machine's words.
     Automatic,
+    /// Stands above what was held up on its way.
+    WrittenBefore {
+        minutes: u64,
+    },
     /// The name of somebody whom nobody vouches for.
     UnverifiedName {
         name: &'a str,
@@ -157,6 +161,14 @@ impl Language {
             }
             Text::DeliveryArrived { recipient } => self.look_up("delivery-arrived", &[("recipient", recipient)]),
             Text::DeliveryUnwanted { recipient } => self.look_up("delivery-unwanted", &[("recipient", recipient)]),
+            Text::WrittenBefore { minutes } => {
+                let (key, count) = match minutes {
+                    0..120 => ("written-minutes-before", *minutes),
+                    120..2880 => ("written-hours-before", minutes / 60),
+                    _ => ("written-days-before", minutes / 1440),
+                };
+                self.look_up(key, &[("count", &count.to_string())])
+            }
             Text::Automatic => self.look_up("automatic", &[]),
             Text::UnverifiedName { name } => self.look_up("unverified-name", &[("name", name)]),
             Text::UnverifiedSender => self.look_up("unverified-sender", &[]),
@@ -268,9 +280,18 @@ mod tests {
     #[test]
     fn every_reason_has_a_sentence() {
         use Reason::*;
-        for reason in
-            [UnknownRecipient, MailboxFull, Refused, TooLarge, Unreachable, Busy, AccessDenied, Unreadable, Internal]
-        {
+        for reason in [
+            UnknownRecipient,
+            NobodyThere,
+            MailboxFull,
+            Refused,
+            TooLarge,
+            Unreachable,
+            Busy,
+            AccessDenied,
+            Unreadable,
+            Internal,
+        ] {
             for language in [Language::De, Language::En] {
                 let said = language.say(&Text::DeliveryFailed { recipient: "bob@example.org", reason });
                 assert!(said.contains("bob@example.org") && !said.contains("nknown local"), "{said}");

@@ -5,6 +5,7 @@ use crate::{
     connector::{Directory, Profile},
     failure::Failure,
     ids::LocalUser,
+    message::Typing,
     store::now,
 };
 use async_trait::async_trait;
@@ -67,5 +68,9 @@ impl Directory for Bridge {
             None => Bytes::new(),
         };
         Ok(Some(Profile { name: profile.displayname.unwrap_or_else(|| user.to_string()), picture }))
+    }
+
+    fn typing(&self, connector: &'static str, typing: Typing) {
+        self.passing.remote(connector, typing);
     }
 }

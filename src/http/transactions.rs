@@ -12,11 +12,24 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::{sync::Arc, time::Instant};
 
-/// Ephemeral events and the rest are not read at all.
 #[derive(Deserialize)]
 struct Transaction<'a> {
     #[serde(borrow)]
     events: Vec<&'a RawValue>,
+    /// Who writes and who has read. Whatever stands there, it must not cost an event.
+    #[serde(borrow, default)]
+    ephemeral: Option<&'a RawValue>,
+    /// The same, from homeservers that do not know the final name (MSC2409).
+    #[serde(borrow, default, rename = "de.sorunome.msc2409.ephemeral")]
+    ephemeral_early: Option<&'a RawValue>,
+}
+
+impl<'a> Transaction<'a> {
+    fn passing(&self) -> impl Iterator<Item = &'a str> {
+        let events = self.ephemeral.or(self.ephemeral_early);
+        let events: Vec<&'a RawValue> = events.and_then(|it| serde_json::from_str(it.get()).ok()).unwrap_or_default();
+        events.into_iter().map(RawValue::get)
+    }
 }
 
 /// Answers 200 after the commit, never before. The transaction id tells no repeat from something new: homeservers use it
@@ -46,7 +59,10 @@ pub(super) async fn take(
     let taken = site.bridge.take_transaction(&id, transaction.events.iter().map(|event| event.get())).await;
     metrics::transaction(if taken.is_ok() { "taken" } else { "refused" }, began.elapsed());
     match taken {
-        Ok(()) => answer::done(),
+        Ok(()) => {
+            site.bridge.take_passing(transaction.passing());
+            answer::done()
+        }
         Err(error) => {
             tracing::error!(%error, "a transaction could not be taken in; the homeserver will send it again");
             answer::error(StatusCode::SERVICE_UNAVAILABLE, "M_UNKNOWN", "the transaction could not be taken in")

@@ -64,6 +64,16 @@ pub fn automatic(content: RoomMessageEventContent, mark: &str) -> RoomMessageEve
     RoomMessageEventContent::new(MessageType::Notice(notice))
 }
 
+/// The same words below a line that says something about them.
+pub fn marked(content: RoomMessageEventContent, mark: &str) -> RoomMessageEventContent {
+    let MessageType::Text(mut text) = content.msgtype else { return content };
+    text.body = format!("{mark}\n\n{}", text.body).trim_end().to_owned();
+    if let Some(html) = &mut text.formatted {
+        html.body = format!("<p><em>{}</em></p>{}", ammonia::clean_text(mark), html.body);
+    }
+    RoomMessageEventContent::new(MessageType::Text(text))
+}
+
 /// The same message as an answer to an event, in a Matrix thread if it has one.
 pub fn answering(
     mut content: RoomMessageEventContent,
@@ -136,6 +146,15 @@ mod tests {
         let message = serde_json::to_value(kept().into_message(event_id!("$e").to_owned())).unwrap();
         assert_eq!((&message["msgtype"], &message["url"]), (&json!("m.file"), &json!("mxc://x/y")));
         assert_eq!(message["m.relates_to"]["m.in_reply_to"]["event_id"], "$e");
+    }
+
+    #[test]
+    fn a_line_about_a_message_stands_above_it() {
+        let content = |words| serde_json::to_value(marked(words, "Spät <1>.")).unwrap();
+        let html = content(RoomMessageEventContent::text_html("Ja", "<b>Ja</b>"));
+        assert_eq!((&html["msgtype"], &html["body"]), (&json!("m.text"), &json!("Spät <1>.\n\nJa")));
+        assert!(html["formatted_body"].as_str().unwrap().ends_with("</em></p><b>Ja</b>"), "{html}");
+        assert_eq!(content(RoomMessageEventContent::text_plain(""))["body"], "Spät <1>.", "above a file");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use ruma::{
         relations::get_relating_events_with_rel_type_and_event_type,
         room::{create_room, get_room_event},
         state::{get_state_event_for_key, send_state_event},
+        typing::create_typing_event,
     },
     device_id,
     events::{
@@ -24,7 +25,10 @@ use ruma::{
 };
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Every ghost has this one device: the homeserver remembers transaction ids by device, across its own restarts.
 fn device() -> &'static DeviceId {
@@ -227,6 +231,15 @@ impl Intent<'_> {
     pub async fn mark_read(&self, room: &RoomId, event: &EventId) -> Result<(), Error> {
         let kind = create_receipt::v3::ReceiptType::Read;
         self.send(create_receipt::v3::Request::new(room.to_owned(), kind, event.to_owned())).await.map(drop)
+    }
+
+    /// Shows everybody in the room that the user is writing, for at most so long; `None`: not any more. Takes no slot from
+    /// what matters.
+    pub async fn show_typing(&self, room: &RoomId, longest: Option<Duration>) -> Result<(), Error> {
+        use create_typing_event::v3::{Request, Typing, TypingInfo};
+        let state = longest.map_or(Typing::No, |longest| Typing::Yes(TypingInfo::new(longest)));
+        let request = Request::new(self.user.clone(), room.to_owned(), state);
+        self.homeserver.send_beside(request, &self.user).await.map(drop)
     }
 
     /// Who has joined a room that the user is in.

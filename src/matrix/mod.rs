@@ -1,6 +1,7 @@
 //! The homeserver as Fehmarn uses it: requests, acting as a ghost or the bot, and Matrix's forms of a message.
 
 mod announcement;
+mod avatar;
 mod caller;
 mod client;
 pub mod content;
@@ -17,6 +18,7 @@ pub mod status;
 pub mod written;
 
 pub use announcement::announcement;
+pub use avatar::picture_type;
 pub use caller::Caller;
 pub use client::{Error, Homeserver};
 pub use federation::Federation;

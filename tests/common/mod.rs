@@ -8,7 +8,7 @@
 //! | `staff` | somebody who writes in Matrix; `events`: what they read there |
 //! | `relations` | what they do with messages that are there: edits, reactions, threads |
 //! | `outside` | somebody who has e-mail; `letter`: what they write, `mail`: what they get |
-//! | `contact` | somebody who has XMPP |
+//! | `contact` | somebody who has XMPP; `talk`: with whom a member of staff writes |
 //! | `conversation` | both, who have begun to write to each other |
 //! | `lmtp` | a mail server that hands over mail |
 //! | `dns` | a name server |
@@ -38,6 +38,7 @@ mod relations;
 pub mod servers;
 pub mod slot;
 pub mod staff;
+pub mod talk;
 pub mod wait;
 
 pub use contact::Contact;

@@ -52,6 +52,8 @@ pub struct Xmpp {
     pub port: u16,
     pub component_port: u16,
     pub http_port: u16,
+    /// Where components come with TLS.
+    pub tls_port: u16,
     /// Of every slot's component.
     pub secret: String,
     /// A Python that has slixmpp.

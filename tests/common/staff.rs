@@ -31,6 +31,8 @@ struct Inbox {
     invitations: BTreeMap<String, String>,
     /// Up to which event somebody has read: by room and user.
     read: BTreeMap<(String, String), String>,
+    /// Who writes now, by room.
+    typing: BTreeMap<String, Vec<String>>,
 }
 
 /// A file as Matrix has it.
@@ -229,6 +231,27 @@ impl Staff {
         self.wait(&format!("{user} to read"), async || found()).await
     }
 
+    /// Waits until somebody is shown as writing in a room, or is not any more.
+    pub async fn wait_for_typing(&self, room: &str, user: &str, writes: bool) {
+        let is_so = || {
+            let inbox = self.inbox.lock().unwrap();
+            let shown = inbox.typing.get(room).is_some_and(|users| users.iter().any(|it| it == user));
+            (shown == writes).then_some(())
+        };
+        self.wait(&format!("{user} to write: {writes}"), async || is_so()).await
+    }
+
+    /// Says that they write, as clients do, or that they have stopped.
+    pub async fn write(&self, room: &str, writes: bool) {
+        let path = format!("/v3/rooms/{room}/typing/{}", self.id);
+        self.ask(Method::PUT, &path, json!({ "typing": writes, "timeout": 30_000 })).await;
+    }
+
+    /// Says up to where they have read; `kind`: `m.read` or `m.read.private`.
+    pub async fn mark_read(&self, room: &str, kind: &str, event: &str) {
+        self.ask(Method::POST, &format!("/v3/rooms/{room}/receipt/{kind}/{event}"), json!({})).await;
+    }
+
     /// To how many rooms they are invited now.
     pub async fn invitations(&self) -> usize {
         self.next_batch(Duration::ZERO).await;
@@ -273,6 +296,10 @@ impl Inbox {
         }
         for (room, state) in rooms("join") {
             let receipts = state["ephemeral"]["events"].as_array().into_iter().flatten();
+            for users in receipts.clone().filter_map(|event| event["content"]["user_ids"].as_array()) {
+                let users = users.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+                self.typing.insert(room.clone(), users);
+            }
             for (event, kinds) in receipts.filter_map(|event| event["content"].as_object()).flatten() {
                 for user in kinds["m.read"].as_object().into_iter().flat_map(|users| users.keys()) {
                     self.read.insert((room.clone(), user.clone()), event.clone());

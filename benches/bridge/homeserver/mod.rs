@@ -18,7 +18,7 @@ use std::{
 };
 use tokio::{net::TcpListener, sync::Notify};
 use world::{Put, World};
-pub use world::{Transactions, ghost, room, staff};
+pub use world::{Transactions, ghost, room, speak, staff};
 
 /// How the homeserver and the application service know each other: `registration.yaml`.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -13,8 +13,17 @@ pub fn staff(pair: usize) -> String {
     format!("@staff{pair}:bench.local")
 }
 
+/// Of which network all ghosts are.
+static NETWORK: OnceLock<&str> = OnceLock::new();
+
+/// Before anything else; without it the network is mail.
+pub fn speak(network: &'static str) {
+    NETWORK.get_or_init(|| network);
+}
+
 pub fn ghost(pair: usize) -> String {
-    format!("@_email_user{pair}=40ext.example:bench.local")
+    let network = NETWORK.get().copied().unwrap_or("email");
+    format!("@_{network}_user{pair}=40ext.example:bench.local")
 }
 
 /// The room of a pair. A room that the application service creates has another name.

@@ -35,6 +35,7 @@ impl Bridge {
             self.read_back(&rooms.into_iter().collect::<Vec<_>>(), true).await?;
         }
         metrics::events(self.route(&events, &[]).await?);
+        self.passing.changed_by(&events);
         unanswered.answered = true;
         Ok(())
     }

@@ -8,7 +8,7 @@
 //! | `mime`, `fields`, `parse`, `quote`, `report`, `arrival` | pure: a mail becomes an arrival or a receipt |
 //! | `automatic`, `loops` | pure: mail that a machine wrote, and mail that goes round |
 //! | `authentication` | whether a mail is from whom it says; pure, but for its `check` |
-//! | `smtp`, `lmtp`, `imap`, `tls` | the sockets |
+//! | `smtp`, `lmtp`, `imap` | the sockets |
 //! | `door` | what the listening half needs of the bridge |
 
 mod address;
@@ -31,7 +31,6 @@ mod quote;
 mod report;
 mod smtp;
 mod text;
-mod tls;
 
 use crate::{
     connector::{Capabilities, Connection, Connector, Field, Finding, Inbox, Kind, Medium, Network, Spoken},
@@ -39,6 +38,7 @@ use crate::{
     ids::RemoteUserId,
     language::Language,
     message::{Body, Delivery, Inbound, Instructions, RawArrival, Sent},
+    tls,
     yaml::{self, Document},
 };
 use address::Identity;
@@ -111,6 +111,9 @@ impl Connector for Email {
             edits: false,
             deletes: false,
             reactions: false,
+            typing: false,
+            read_marks: false,
+            profiles: false,
         }
     }
 

@@ -37,7 +37,8 @@ impl Identity {
     pub fn person(&self, text: &str) -> Option<RemoteUserId> {
         let text = text.trim();
         let text = text.strip_prefix("xmpp:").unwrap_or(text);
-        let jid = Jid::new(text.split('?').next()?).ok()?.into_bare();
+        let text = text.split('?').next()?;
+        let jid = Jid::new(text).ok().or_else(|| as_typed(text))?.into_bare();
         jid.node()?;
         (jid.domain() != self.domain.domain()).then(|| RemoteUserId::new(jid.as_str()))
     }
@@ -57,6 +58,12 @@ impl Identity {
         let node = jid.node().filter(|_| jid.domain() == self.domain.domain())?;
         Some(LocalUser::new(unescape(node.as_str())))
     }
+}
+
+/// An address with characters that people type and no JID has: they are escaped. Words with spaces are no address.
+fn as_typed(text: &str) -> Option<Jid> {
+    let (local, domain) = text.rsplit_once('@').filter(|(local, _)| !local.contains(char::is_whitespace))?;
+    Jid::new(&format!("{}@{domain}", escape(local))).ok()
 }
 
 /// A backslash is escaped only where it would look like a code (XEP-0106 section 4.3).
@@ -97,6 +104,18 @@ pub fn message_of(from: &BareJid, id: &str) -> RemoteMessageId {
     RemoteMessageId::new(format!("{from} {id}"))
 }
 
+/// What stands before the id of the message to which somebody reacts, in the id of their reactions.
+const REACTIONS: &str = "reactions ";
+
+/// The same for all that somebody ever says of one message.
+pub fn reactions_of(from: &BareJid, message: &str) -> RemoteMessageId {
+    message_of(from, &format!("{REACTIONS}{message}"))
+}
+
+pub fn is_of_reactions(message: &RemoteMessageId) -> bool {
+    stanza_id(message).1.starts_with(REACTIONS)
+}
+
 /// The id of a message as it stands in a stanza, and who has written it; `None`: we.
 pub fn stanza_id(message: &RemoteMessageId) -> (Option<&str>, &str) {
     // No JID has a space before its resource, and no id of ours has one at all.
@@ -119,7 +138,18 @@ mod tests {
         for typed in ["bob@xmpp.test", " Bob@XMPP.test ", "xmpp:bob@xmpp.test?message", "bob@xmpp.test/Handy"] {
             assert_eq!(ours().person(typed), Some(RemoteUserId::new("bob@xmpp.test")), "{typed}");
         }
-        for none in ["", "xmpp.test", "das ist keine adresse", "@xmpp.test", "bob@", "anna@matrix.xmpp.test"] {
+        for typed in ["O'Neil@xmpp.test", "o\\27neil@xmpp.test"] {
+            assert_eq!(ours().person(typed), Some(RemoteUserId::new("o\\27neil@xmpp.test")), "{typed}");
+        }
+        for none in [
+            "",
+            "xmpp.test",
+            "das ist keine adresse",
+            "Guten Tag bob@xmpp.test",
+            "@xmpp.test",
+            "bob@",
+            "anna@matrix.xmpp.test",
+        ] {
             assert_eq!(ours().person(none), None, "{none}");
         }
     }

@@ -3,6 +3,7 @@
 use super::address::Identity;
 use crate::{
     language::Language,
+    tls::{self, Tls},
     yaml::{self, Document, Secret, SecretSource},
 };
 use serde::Deserialize;
@@ -18,6 +19,10 @@ struct Section {
     /// The XMPP server that knows us as a component.
     host: String,
     port: Option<u16>,
+    #[serde(default = "opportunistic")]
+    tls: Tls,
+    /// Certificates to trust besides those of the system.
+    ca_file: Option<PathBuf>,
     /// The domain that is ours there: staff write as `LOCALPART@DOMAIN`.
     domain: String,
     secret: Option<Secret>,
@@ -30,6 +35,10 @@ struct Section {
     /// The largest file in megabytes, in and out.
     #[serde(default = "max_file")]
     max_file_megabytes: u32,
+}
+
+fn opportunistic() -> Tls {
+    Tls::Opportunistic
 }
 
 fn max_file() -> u32 {
@@ -55,10 +64,9 @@ pub struct Config {
 }
 
 /// The XMPP server, and what it knows us by.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Server {
-    pub host: String,
-    pub port: u16,
+    pub place: tls::Server,
     pub secret: Secret,
 }
 
@@ -74,10 +82,14 @@ impl Config {
         let identity = Identity::new(&section.domain).ok_or_else(|| {
             document.error(&format!("{SECTION}.domain"), format!("{:?} is not a domain", section.domain))
         })?;
+        let port = section.port.unwrap_or(PORT);
+        let ca_file = section.ca_file.as_deref().map(|file| document.resolve(file));
+        let place = tls::Server::new(&section.host, port, section.tls, ca_file.as_deref())
+            .map_err(|problem| document.error(SECTION, problem))?;
         Ok(Self {
             language,
             identity,
-            server: Server { host: section.host, port: section.port.unwrap_or(PORT), secret },
+            server: Server { place, secret },
             upload: section.upload,
             files_from: section.files_from,
             max_file: u64::from(section.max_file_megabytes) * 1_000_000,
@@ -98,7 +110,8 @@ mod tests {
     #[test]
     fn a_domain_and_a_secret_are_enough() {
         let config = read("    domain: Matrix.xmpp.test\n    secret: s\n").unwrap();
-        assert_eq!((config.server.port, config.identity.domain.as_str()), (5347, "matrix.xmpp.test"));
+        assert_eq!((config.server.place.port, config.identity.domain.as_str()), (5347, "matrix.xmpp.test"));
+        assert_eq!(config.server.place.tls, Tls::Opportunistic);
         assert_eq!(config.max_file, 25_000_000);
     }
 
@@ -106,6 +119,11 @@ mod tests {
     fn mistakes_are_named() {
         for (section, problem) in [
             ("    domain: matrix.xmpp.test\n", "connectors.xmpp.secret: is missing"),
+            ("    domain: x.test\n    secret: s\n    tls: maybe\n", "unknown variant `maybe`"),
+            (
+                "    domain: x.test\n    secret: s\n    tls: tls\n    ca_file: /nowhere/ca.pem\n",
+                "ca_file: /nowhere/ca.pem",
+            ),
             ("    domain: a@b\n    secret: s\n", "connectors.xmpp.domain: \"a@b\" is not a domain"),
             ("    domain: x.test\n    secret: s\n    fax: 1\n", "unknown field `fax`"),
         ] {

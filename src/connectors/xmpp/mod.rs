@@ -7,26 +7,28 @@
 //! | `convert` | pure: a delivery becomes stanzas, a stanza becomes an arrival or a receipt |
 //! | `component` | the socket: one stream, what is written and proved, what is read, committed and answered |
 //! | `files` | uploads to the server, and what others have uploaded |
+//! | `profile` | names and pictures of people outside |
 
 mod address;
 mod component;
 mod config;
 mod convert;
 mod files;
+mod profile;
 mod xml;
 
 use crate::{
-    connector::{Capabilities, Connection, Connector, Field, Finding, Inbox, Kind, Network, Spoken},
+    connector::{Capabilities, Connection, Connector, Field, Finding, Inbox, Kind, Network, Profile, Spoken, now},
     failure::Failure,
     ids::RemoteUserId,
-    message::{Delivery, Inbound, RawArrival, Sent},
+    message::{Delivery, Inbound, RawArrival, ReadMark, Sent, Typing},
     yaml::{self, Document},
 };
 use address::Identity;
 use async_trait::async_trait;
 use component::Component;
 use config::Config;
-use convert::{incoming, outgoing};
+use convert::{incoming, outgoing, passing};
 use files::Files;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -72,6 +74,9 @@ impl Connector for Xmpp {
             edits: true,
             deletes: true,
             reactions: true,
+            typing: true,
+            read_marks: true,
+            profiles: true,
         }
     }
 
@@ -86,7 +91,7 @@ impl Connector for Xmpp {
 
     async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure> {
         let uploads = self.files.upload(&self.component, &self.identity, delivery).await?;
-        let composed = outgoing::compose(&self.identity, delivery, &uploads)?;
+        let composed = outgoing::compose(&self.identity, delivery, &uploads, now())?;
         self.component.send(composed.stanzas, composed.message.to_string()).await?;
         Ok(Sent { message: composed.message, subject: None, receipt_follows: false })
     }
@@ -101,6 +106,22 @@ impl Connector for Xmpp {
 
     fn connections(&self) -> Vec<Arc<Connection>> {
         vec![self.component.connection().clone()]
+    }
+
+    async fn profile(&self, user: &RemoteUserId) -> Result<Option<Profile>, Failure> {
+        profile::of(&self.component, &self.identity, user).await
+    }
+
+    async fn show_typing(&self, typing: &Typing) -> Result<(), Failure> {
+        if self.component.wants_states(typing.remote.address()) {
+            passing::typing(&self.identity, typing).into_iter().for_each(|stanza| self.component.pass(stanza));
+        }
+        Ok(())
+    }
+
+    async fn show_read(&self, mark: &ReadMark) -> Result<(), Failure> {
+        passing::read(&self.identity, mark).into_iter().for_each(|stanza| self.component.pass(stanza));
+        Ok(())
     }
 
     async fn check(&self) -> Vec<Finding> {

@@ -7,6 +7,7 @@ use xmpp_parsers::minidom::Element;
 pub mod ns {
     pub const COMPONENT: &str = "jabber:component:accept";
     pub const STREAMS: &str = "http://etherx.jabber.org/streams";
+    pub const TLS: &str = "urn:ietf:params:xml:ns:xmpp-tls";
     pub const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
     pub const DISCO_INFO: &str = "http://jabber.org/protocol/disco#info";
     pub const DISCO_ITEMS: &str = "http://jabber.org/protocol/disco#items";
@@ -18,6 +19,10 @@ pub mod ns {
     pub const REGISTER: &str = "jabber:iq:register";
     pub const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
     pub const GATEWAY: &str = "jabber:iq:gateway";
+    pub const DELAY: &str = "urn:xmpp:delay";
+    pub const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
+    pub const AVATAR_METADATA: &str = "urn:xmpp:avatar:metadata";
+    pub const AVATAR_DATA: &str = "urn:xmpp:avatar:data";
     pub const NICK: &str = "http://jabber.org/protocol/nick";
     pub const RECEIPTS: &str = "urn:xmpp:receipts";
     pub const PING: &str = "urn:xmpp:ping";

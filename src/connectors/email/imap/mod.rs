@@ -81,7 +81,7 @@ pub async fn check(account: Arc<Account>) -> Finding {
         Ok(result) => result,
         Err(_) => Err(account.server.unreachable("no answer", format!("within {} s", CHECK_TIME.as_secs()))),
     };
-    Finding { what, result: result.map_err(|failure| account.server.mend("imap", &failure)) }
+    Finding { what, result: result.map_err(|failure| account.server.mend("email.imap", &failure)) }
 }
 
 /// One connection from its beginning to its end.

@@ -61,6 +61,8 @@ impl Reader<'_> {
             shows_reactions: content.reacts || !mail.headers.texts("Chat-Version").is_empty(),
             replaces: None,
             subject,
+            // The date of a mail is the clock of whoever wrote it: it proves no delay.
+            written_at: None,
             body: content.body,
             attachments: content.attachments,
             original,

@@ -153,7 +153,7 @@ impl Pool {
             Ok(result) => result,
             Err(_) => Err(server.unreachable("no answer", format!("within {} s", CHECK_TIME.as_secs()))),
         };
-        let session = session.map_err(|failure| server.mend("smtp", &failure))?;
+        let session = session.map_err(|failure| server.mend("email.smtp", &failure))?;
         let (words, can_require_tls) = (session.describe(), session.can_require_tls());
         session.quit().await;
         match can_require_tls {

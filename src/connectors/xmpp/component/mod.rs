@@ -1,6 +1,7 @@
 //! The connection to the server: one stream at a time, opened again whenever it ends.
 
 mod answer;
+mod hearing;
 mod proof;
 mod reception;
 mod session;
@@ -13,6 +14,7 @@ use crate::{
     failure::{Failure, Reason},
     language::Language,
 };
+use hearing::Hearing;
 use proof::Done;
 use rand::Rng;
 use reception::Reception;
@@ -39,6 +41,8 @@ enum Order {
     Send { stanzas: Vec<Element>, id: String, done: Done },
     /// A question; the answer is a result or an error.
     Ask { question: Element, answer: oneshot::Sender<Element> },
+    /// What may be lost: nobody waits for its proof.
+    Pass(Element),
 }
 
 /// The one connection of this component.
@@ -46,6 +50,7 @@ pub struct Component {
     server: Server,
     identity: Arc<Identity>,
     language: Language,
+    hearing: Arc<Hearing>,
     orders: mpsc::Sender<Order>,
     /// Taken by the one who runs it.
     waiting: Mutex<mpsc::Receiver<Order>>,
@@ -55,8 +60,9 @@ pub struct Component {
 impl Component {
     pub fn new(server: Server, identity: Arc<Identity>, language: Language) -> Self {
         let (orders, waiting) = mpsc::channel(WAITING);
-        let connection = Connection::new("xmpp", format!("{}:{}", server.host, server.port));
-        Self { server, identity, language, orders, waiting: Mutex::new(waiting), connection }
+        let connection = Connection::new("xmpp", format!("{}:{}", server.place.host, server.place.port));
+        let hearing = Arc::default();
+        Self { server, identity, language, hearing, orders, waiting: Mutex::new(waiting), connection }
     }
 
     pub fn connection(&self) -> &Arc<Connection> {
@@ -79,6 +85,16 @@ impl Component {
         Ok(answer)
     }
 
+    /// Writes something that may be lost: without a connection, or when much waits for it, it is.
+    pub fn pass(&self, stanza: Element) {
+        let _ = self.orders.try_send(Order::Pass(stanza));
+    }
+
+    /// Whether somebody wants to know that staff write.
+    pub fn wants_states(&self, person: &str) -> bool {
+        self.hearing.wants(person)
+    }
+
     async fn order<T>(&self, order: Order, wait: oneshot::Receiver<T>) -> Result<T, Failure> {
         let unreachable = |what: &str| Failure::transient(Reason::Unreachable, what);
         let attempt = async {
@@ -91,10 +107,10 @@ impl Component {
     /// Keeps a stream open until `stop`.
     pub async fn run(&self, inbox: Inbox, stop: CancellationToken) {
         let mut orders = self.waiting.lock().await;
-        let reception = Reception::new(self.identity.clone(), inbox, self.language);
+        let reception = Reception::new(self.identity.clone(), inbox, self.language, self.hearing.clone());
         let mut failures = 0;
         while !stop.is_cancelled() {
-            let (server, domain) = (&self.server.host, &self.identity.domain);
+            let (server, domain) = (&self.server.place.host, &self.identity.domain);
             let end = match stop.run_until_cancelled(stream::open(&self.server, &self.identity)).await {
                 None => return,
                 Some(Ok(stream)) => {
@@ -122,7 +138,7 @@ impl Component {
     }
 
     pub async fn check(&self) -> Finding {
-        let what = format!("XMPP {}:{}", self.server.host, self.server.port);
+        let what = format!("XMPP {}", self.server.place);
         let result = match stream::open(&self.server, &self.identity).await {
             Ok(_) => Ok(format!("knows {} as a component", self.identity.domain)),
             Err(failure) if failure.detail.contains("conflict") => {

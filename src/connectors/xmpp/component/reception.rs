@@ -1,6 +1,9 @@
 //! What has come over the stream: what is an arrival, and what is answered.
 
-use super::answer::{self, Asked};
+use super::{
+    answer::{self, Asked},
+    hearing::Hearing,
+};
 use crate::{
     connector::{Inbox, Profile},
     connectors::xmpp::{
@@ -8,13 +11,14 @@ use crate::{
         convert::{
             error::Refusal,
             incoming::{self, Sort},
+            passing::{self, State},
         },
         xml::{Build, element, ns, stanza},
     },
     failure::{Failure, Reason},
-    ids::LocalUser,
+    ids::{LocalUser, RemoteUserId},
     language::Language,
-    message::RawArrival,
+    message::{RawArrival, Typing},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -27,6 +31,7 @@ pub struct Reception {
     identity: Arc<Identity>,
     inbox: Inbox,
     language: Language,
+    hearing: Arc<Hearing>,
 }
 
 /// What follows from a stanza.
@@ -44,8 +49,8 @@ impl Received {
 }
 
 impl Reception {
-    pub fn new(identity: Arc<Identity>, inbox: Inbox, language: Language) -> Self {
-        Self { identity, inbox, language }
+    pub fn new(identity: Arc<Identity>, inbox: Inbox, language: Language, hearing: Arc<Hearing>) -> Self {
+        Self { identity, inbox, language, hearing }
     }
 
     pub async fn accept(&self, arrivals: &[RawArrival]) -> Result<(), Failure> {
@@ -79,6 +84,7 @@ impl Reception {
 
     async fn message(&self, message: &Element, from: &Jid, user: LocalUser) -> Received {
         let sort = incoming::sort(message);
+        self.note_state(message, from, &user, sort);
         if sort == Sort::Passing {
             return Received::default();
         }
@@ -97,6 +103,19 @@ impl Reception {
         let receipt = message.attr("id").filter(|_| wants_receipt).and_then(|id| self.receipt(&user, from, id));
         let arrival = incoming::arrival(message, &from.to_bare(), user);
         Received { arrival: Some(arrival), answers: receipt.into_iter().collect() }
+    }
+
+    /// Whether somebody is writing. Whoever has said something has stopped, whether or not their program says so.
+    fn note_state(&self, message: &Element, from: &Jid, user: &LocalUser, sort: Sort) {
+        let (state, remote) = (passing::state(message), from.to_bare());
+        let is_word = sort == Sort::Words && message.has_child("body", ns::COMPONENT);
+        if is_word {
+            self.hearing.note(remote.as_str(), state != State::Unsaid);
+        }
+        if is_word || state != State::Unsaid {
+            let active = state == State::Writing && !is_word;
+            self.inbox.typing(Typing { remote: RemoteUserId::new(remote.as_str()), local: user.clone(), active });
+        }
     }
 
     /// XEP-0184. It is never asked for in a message without an id, and never answered itself.

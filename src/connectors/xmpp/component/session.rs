@@ -113,9 +113,11 @@ impl<'a> Session<'a> {
 
     async fn write_orders(&mut self, first: Order, orders: &mut mpsc::Receiver<Order>) -> Result<(), End> {
         let more = std::iter::from_fn(|| orders.try_recv().ok()).take(AT_ONCE);
-        let mut stanzas = Vec::new();
+        let (mut stanzas, mut is_awaited) = (Vec::new(), false);
         for order in std::iter::once(first).chain(more) {
+            is_awaited |= !matches!(order, Order::Pass(_));
             match order {
+                Order::Pass(stanza) => stanzas.push(stanza),
                 Order::Send { stanzas: more, id, done } => {
                     stanzas.extend(more);
                     self.proofs.written(id, done);
@@ -129,7 +131,9 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        stanzas.push(self.ping());
+        if is_awaited {
+            stanzas.push(self.ping());
+        }
         self.write(stanzas).await
     }
 

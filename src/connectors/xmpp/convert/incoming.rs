@@ -1,9 +1,9 @@
 //! A message stanza as an arrival or a receipt. Pure.
 
-use super::{error, styling, xhtml};
+use super::{error, stamp, styling, xhtml};
 use crate::{
     connectors::xmpp::{
-        address::{Identity, message_of},
+        address::{Identity, message_of, reactions_of},
         xml::{child_text, ns, write},
     },
     failure::{Failure, Reason},
@@ -152,8 +152,7 @@ impl Reader<'_> {
                 emoji.map(|emoji| emoji.trim().to_owned()).filter(|it| !it.is_empty()).collect();
             emoji.dedup();
             let target = reactions.attr("id").unwrap_or_default();
-            let (messages, message) =
-                (self.candidates(target, None), message_of(&self.from, &format!("reactions {target}")));
+            let (messages, message) = (self.candidates(target, None), reactions_of(&self.from, target));
             let (from, to) = (self.sender(), self.raw.to.clone());
             return (Inbound::Reactions(Reactions { message, from, to, messages, emoji }), None);
         }
@@ -191,6 +190,7 @@ impl Reader<'_> {
             shows_reactions: false,
             replaces: replaced.map(|id| message_of(&self.from, id)),
             subject: None,
+            written_at: stamp::written_at(self.message),
             body,
             attachments: Vec::new(),
             original: None,

@@ -3,6 +3,8 @@
 pub mod error;
 pub mod incoming;
 pub mod outgoing;
+pub mod passing;
 mod plain;
+mod stamp;
 mod styling;
 mod xhtml;

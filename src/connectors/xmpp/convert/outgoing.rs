@@ -1,6 +1,6 @@
 //! A delivery as stanzas. Pure.
 
-use super::plain;
+use super::{plain, stamp};
 use crate::{
     connectors::xmpp::{
         address::{self, Identity},
@@ -20,11 +20,12 @@ pub struct Composed {
     pub stanzas: Vec<Element>,
 }
 
-/// `uploads`: where each attachment can be fetched.
-pub fn compose(identity: &Identity, delivery: &Delivery, uploads: &[String]) -> Result<Composed, Failure> {
+/// `uploads`: where each attachment can be fetched. `now`: in milliseconds since 1970.
+pub fn compose(identity: &Identity, delivery: &Delivery, uploads: &[String], now: i64) -> Result<Composed, Failure> {
     let nobody = || Failure::permanent(Reason::Unreadable, "the writer has a name that no JID can hold");
     let from = identity.full_address_of(&delivery.writer.user).ok_or_else(nobody)?;
-    let envelope = Envelope { delivery, from };
+    let delay = stamp::delay(delivery.written_at, now, identity.domain.as_str());
+    let envelope = Envelope { delivery, from, delay };
     let id = delivery.id.as_str();
     let words = envelope.words();
     let mut stanzas = Vec::new();
@@ -45,16 +46,26 @@ pub fn compose(identity: &Identity, delivery: &Delivery, uploads: &[String]) -> 
 struct Envelope<'a> {
     delivery: &'a Delivery,
     from: String,
+    /// Should it have waited long.
+    delay: Option<Element>,
 }
 
 impl Envelope<'_> {
-    /// With what every message has: who writes, an id that stays (XEP-0359), and the wish to know whether it came.
+    /// What people read, and of which we wish to know whether it came.
     fn stanza(&self, id: &str) -> Element {
-        stanza("message", "chat", &self.from, self.delivery.to.address())
+        self.bare(id).holding(element("request", ns::RECEIPTS))
+    }
+
+    /// With what every message has: who writes, and an id that stays (XEP-0359).
+    fn bare(&self, id: &str) -> Element {
+        let mut stanza = stanza("message", "chat", &self.from, self.delivery.to.address())
             .with("id", id)
             .holding(element("origin-id", ns::SID).with("id", id))
-            .holding(element("nick", ns::NICK).saying(&self.delivery.writer.name))
-            .holding(element("request", ns::RECEIPTS))
+            .holding(element("nick", ns::NICK).saying(&self.delivery.writer.name));
+        if let Some(delay) = &self.delay {
+            stanza.append_child(delay.clone());
+        }
+        stanza
     }
 
     fn words(&self) -> String {
@@ -104,7 +115,7 @@ impl Envelope<'_> {
         for emoji in emoji {
             reactions.append_child(element("reaction", ns::REACTIONS).saying(emoji));
         }
-        self.stanza(id).holding(reactions).holding(element("store", ns::HINTS))
+        self.bare(id).holding(reactions).holding(element("store", ns::HINTS))
     }
 
     fn retraction(&self, id: &str, target: &RemoteMessageId) -> Element {
@@ -160,7 +171,7 @@ mod tests {
 
     fn composed(delivery: &Delivery, uploads: &[&str]) -> Vec<Element> {
         let uploads: Vec<String> = uploads.iter().map(|url| (*url).to_owned()).collect();
-        compose(&Identity::new("m.test").unwrap(), delivery, &uploads).unwrap().stanzas
+        compose(&Identity::new("m.test").unwrap(), delivery, &uploads, 0).unwrap().stanzas
     }
 
     fn only(delivery: &Delivery) -> Element {
@@ -212,7 +223,7 @@ mod tests {
             let reactions = stanza.get_child("reactions", ns::REACTIONS).unwrap();
             assert_eq!(reactions.attr("id"), Some("b1"));
             assert_eq!(reactions.children().map(Element::text).collect::<Vec<_>>(), emoji);
-            assert!(!stanza.has_child("body", ns::COMPONENT));
+            assert!(!stanza.has_child("body", ns::COMPONENT) && !stanza.has_child("request", ns::RECEIPTS));
         }
     }
 
@@ -224,6 +235,16 @@ mod tests {
         assert_eq!(text(&files[0]), "https://x/1");
         assert!(files[0].has_child("x", ns::OOB));
         assert_eq!(ids(&composed(&delivery("Anbei"), &["https://x/1"])), ["id1", "id1-1"]);
+    }
+
+    #[test]
+    fn what_has_waited_long_says_when_it_was_written() {
+        let at = |now| {
+            let composed = compose(&Identity::new("m.test").unwrap(), &delivery("Guten Tag"), &[], now).unwrap();
+            composed.stanzas[0].get_child("delay", ns::DELAY).map(|delay| delay.attr("stamp").unwrap().to_owned())
+        };
+        assert_eq!(at(1000), None);
+        assert_eq!(at(3_600_000).as_deref(), Some("1970-01-01T00:00:00+00:00"));
     }
 
     #[test]

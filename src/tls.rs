@@ -1,4 +1,4 @@
-//! The way to a mail server, plain or encrypted, for SMTP and IMAP alike.
+//! The way to a network's server, plain or encrypted, the same for all that speak over TCP.
 
 use crate::failure::{Failure, Reason};
 use rustls::{
@@ -28,7 +28,7 @@ pub const CONNECT_TIME: Duration = Duration::from_secs(30);
 #[serde(rename_all = "lowercase")]
 pub enum Tls {
     None,
-    /// STARTTLS where it is offered, with whatever certificate; else plain (RFC 7435). For SMTP only.
+    /// STARTTLS where it is offered, with whatever certificate; else plain (RFC 7435).
     Opportunistic,
     /// Plain at first; nothing but the wish for TLS is said before it is there (RFC 3207, RFC 3501 section 6.2.1).
     Starttls,
@@ -37,7 +37,7 @@ pub enum Tls {
     Implicit,
 }
 
-/// A mail server as the configuration names it.
+/// A server as the configuration names it.
 #[derive(Clone)]
 pub struct Server {
     pub host: String,
@@ -135,14 +135,14 @@ impl Server {
         self.unreachable("no TLS", format!("{why}; check host, port, tls and ca_file"))
     }
 
-    /// What `fehmarn check` says of a failure, with the keys of this section of `connectors.email` to look at.
+    /// What `fehmarn check` says of a failure, with the keys of this section of `connectors` to look at.
     pub fn mend(&self, section: &str, failure: &Failure) -> String {
         let keys = match failure.reason {
             Reason::AccessDenied => "username and password_file",
             _ => "host, port and tls",
         };
         let problem = failure.detail.strip_prefix(&format!("{self}: ")).unwrap_or(&failure.detail);
-        format!("{problem}; see {keys} in connectors.email.{section}")
+        format!("{problem}; see {keys} in connectors.{section}")
     }
 
     pub fn unreachable(&self, what: &str, why: impl fmt::Display) -> Failure {

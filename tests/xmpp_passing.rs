@@ -1,0 +1,128 @@
+//! What leaves nothing behind, over a real Prosody: who writes, and what was read.
+
+use crate::common::{Setup, events::event_id, homeserver::Homeserver, servers, talk::Talk, until, wait::unique};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
+
+const STATES: &str = "http://jabber.org/protocol/chatstates";
+
+/// How often Bob's client was told this of Anna, without any words.
+fn told(talk: &Talk, state: &str) -> usize {
+    let is_it = |told: &&Value| {
+        let xml = told["xml"].as_str().unwrap_or_default();
+        told["body"].is_null() && xml.contains(STATES) && xml.contains(state)
+    };
+    talk.bob.told().iter().filter(is_it).count()
+}
+
+async fn wait_for(talk: &Talk, state: &str, count: usize) {
+    until(&format!("{count} of {state:?}"), async || (told(talk, state) >= count).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_outside_see_that_staff_write_and_that_they_stop() {
+    let talk = Talk::begin().await;
+    talk.anna.write(&talk.room, true).await;
+    wait_for(&talk, "composing", 1).await;
+    talk.anna.write(&talk.room, false).await;
+    wait_for(&talk, "active", 1).await;
+    let said =
+        |what: &str| talk.bob.told().iter().any(|told| told["xml"].as_str().is_some_and(|xml| xml.contains(what)));
+    assert!(said("no-store"), "nobody's server should keep it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_program_says_no_states_is_told_none() {
+    let talk = Talk::begin().await;
+    talk.hear("Ohne Zustand").await;
+    talk.anna.write(&talk.room, true).await;
+    talk.anna.write(&talk.room, false).await;
+    talk.tell("Nach dem Schreiben").await;
+    assert_eq!((told(&talk, "composing"), told(&talk, "active")), (0, 0));
+
+    talk.bob.send(&talk.address(), &format!("<body>Mit Zustand</body><active xmlns='{STATES}'/>"));
+    talk.anna.wait_for_words(&talk.room, &talk.ghost, "Mit Zustand").await;
+    talk.anna.write(&talk.room, true).await;
+    wait_for(&talk, "composing", 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_see_that_people_outside_write_and_that_they_stop() {
+    let talk = Talk::begin().await;
+    let state = |state: &str| drop(talk.bob.send(&talk.address(), &format!("<{state} xmlns='{STATES}'/>")));
+    state("composing");
+    talk.anna.wait_for_typing(&talk.room, &talk.ghost, true).await;
+    state("paused");
+    talk.anna.wait_for_typing(&talk.room, &talk.ghost, false).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    state("composing");
+    talk.anna.wait_for_typing(&talk.room, &talk.ghost, true).await;
+    talk.hear("Fertig geschrieben").await;
+    talk.anna.wait_for_typing(&talk.room, &talk.ghost, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_staff_have_read_is_marked_outside_unless_they_keep_it_to_themselves() {
+    let talk = Talk::begin().await;
+    let (first, event) = talk.hear("Das liest sie für sich").await;
+    talk.anna.mark_read(&talk.room, "m.read.private", event_id(&event)).await;
+    let (second, event) = talk.hear("Das liest sie").await;
+    talk.anna.mark_read(&talk.room, "m.read", event_id(&event)).await;
+    let marked = talk.bob.wait_for_xml("displayed").await;
+    let xml = marked["xml"].as_str().unwrap();
+    assert!(xml.contains("urn:xmpp:chat-markers:0") && xml.contains(&format!("\"{second}\"")), "{xml}");
+    assert!(marked["sender"].as_str().unwrap().starts_with(&talk.address()));
+    let marks =
+        talk.bob.told().into_iter().filter(|told| told["xml"].as_str().is_some_and(|xml| xml.contains("displayed")));
+    assert!(marks.clone().all(|told| !told["xml"].as_str().unwrap().contains(&first)) && marks.count() == 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_on_who_writes_costs_no_write_to_the_database() {
+    let talk = Talk::begin().await;
+    let homeserver = Homeserver::of(talk.fehmarn.slot());
+    let (anna, room) = (&talk.anna.id, &talk.room);
+    let push = async |room: &str, users: &[&str]| {
+        let typing = json!({ "type": "m.typing", "room_id": room, "content": { "user_ids": users } });
+        let body = json!({ "events": [], "de.sorunome.msc2409.ephemeral": [typing] });
+        assert_eq!(homeserver.put(&unique("by-hand"), &body.to_string()).await.0, StatusCode::OK);
+    };
+    // What belongs to the beginning of the conversation is written down first.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let path = talk.fehmarn.setup().database_path();
+    let mut database = SqliteConnectOptions::new().filename(path).read_only(true).connect().await.unwrap();
+    let version: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut database).await.unwrap();
+    for _ in 0..25 {
+        push(room, &[anna]).await;
+        push(room, &[]).await;
+        push("!no.portal:example.org", &[anna]).await;
+    }
+    wait_for(&talk, "composing", 25).await;
+    wait_for(&talk, "active", 25).await;
+    let after: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut database).await.unwrap();
+    assert_eq!(version, after, "something was written");
+
+    // Whatever stands there, the events beside it count.
+    let event = crate::common::homeserver::message(room, anna, "Trotzdem");
+    let body = json!({ "events": [event], "ephemeral": "nothing that could be read" });
+    assert_eq!(homeserver.put(&unique("by-hand"), &body.to_string()).await.0, StatusCode::OK);
+    talk.bob.wait_for_words("Trotzdem").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_write_outside_is_not_shown_as_writing() {
+    let mut setup = Setup::with_xmpp();
+    let tom = crate::common::Staff::new("Tom").await;
+    setup.permissions.push(format!("{:?}: read", tom.id));
+    let talk = Talk::begin_with(setup).await;
+    talk.anna.invite(&talk.room, &tom.id).await;
+    tom.join(&talk.room).await;
+    talk.tell("Tom ist da").await;
+    tom.write(&talk.room, true).await;
+    tom.write(&talk.room, false).await;
+    talk.anna.write(&talk.room, true).await;
+    wait_for(&talk, "composing", 1).await;
+    let from_tom = |told: &Value| told["sender"].as_str().is_some_and(|from| from.starts_with(&tom.localpart));
+    assert!(!talk.bob.told().iter().any(from_tom), "{}", servers().server_name);
+}
