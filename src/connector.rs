@@ -3,7 +3,7 @@
 use crate::{
     failure::Failure,
     ids::{LocalUser, RemoteUserId},
-    message::{Body, Delivery, Inbound, Instructions, RawArrival, Sent},
+    message::{Body, Delivery, Form, Inbound, Instructions, RawArrival, Sent},
     store::Store,
     yaml::{self, Document},
 };
@@ -81,6 +81,11 @@ pub struct Capabilities {
     pub deletes: bool,
     /// Whether everybody's program shows reactions; else only those of whom an arrival said so.
     pub reactions: bool,
+    /// What people outside are shown as it was meant; the rest becomes words, links and files.
+    pub forms: &'static [Form],
+    /// Whether people name all those for whom a message is, so that who leaves somebody out writes past them. Else each
+    /// writes to one member of staff, and what answers nothing belongs where their conversation was last.
+    pub addressed: bool,
 }
 
 /// One line of `fehmarn check`.

@@ -9,6 +9,7 @@
 //! | [`connector`] | the port: what a network must offer; [`connectors`]: the networks |
 //! | [`message`], [`ids`], [`failure`] | the words that all of them share |
 //! | [`language`] | the sentences that people read |
+//! | [`memory`] | what was looked up not long ago |
 //! | [`yaml`], [`config`], [`command`] | configuration and command line |
 //!
 //! Two lines, two durable tables, and nothing else that moves messages:
@@ -33,15 +34,17 @@ pub mod http;
 pub mod ids;
 pub mod language;
 pub mod matrix;
+pub mod memory;
 pub mod message;
 pub mod store;
 pub mod yaml;
 
-use bridge::{Bridge, GhostIds, Memory, Reconcile, Statuses};
+use bridge::{Bridge, GhostIds, Reconcile, Statuses};
 use config::Config;
 use connector::{Inbox, Network};
 use http::{Clients, Readiness, Settings, Site};
 use matrix::{Federation, Homeserver, Registration};
+use memory::Memory;
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use store::{Queue, Store};
 use tokio::{net::TcpListener, task::JoinSet, time::sleep};

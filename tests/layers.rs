@@ -6,15 +6,16 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// everything.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http", &["bridge", "store", "matrix"]),
-    ("bridge", &["matrix", "store", "connector", "message", "ids", "failure", "language"]),
+    ("bridge", &["matrix", "store", "connector", "message", "ids", "failure", "language", "memory"]),
     ("connectors", &["connector", "message", "ids", "failure", "language", "yaml"]),
     ("connector", &["store", "message", "ids", "failure", "yaml"]),
     ("matrix", &["message", "ids", "failure", "yaml"]),
-    ("store", &["message", "ids", "failure"]),
+    ("store", &["message", "ids", "failure", "memory"]),
     ("message", &["ids", "failure"]),
     ("failure", &[]),
     ("ids", &[]),
     ("language", &[]),
+    ("memory", &[]),
     ("yaml", &[]),
 ];
 const FREE: &[&str] = &["main", "lib", "config", "command"];

@@ -78,7 +78,7 @@ suite! {
 }
 
 /// A schema of its own in the PostgreSQL that the test command started.
-async fn fresh_schema(name: &str) -> String {
+pub async fn fresh_schema(name: &str) -> String {
     let base = crate::common::servers::postgres_url();
     sqlx::any::install_default_drivers();
     // The time first: PostgreSQL cuts names after 63 bytes.
@@ -618,7 +618,7 @@ mod cases {
         tx.commit().await.unwrap();
         let unread = |read_to: Option<&str>| {
             let read_to = read_to.map(str::to_owned);
-            vec![Unread { room: room.to_owned(), read_to, joined: vec![anna.to_owned()] }]
+            vec![Unread { room: room.to_owned(), read_to, joined: vec![anna.to_owned()], is_of_bot: false }]
         };
         assert_eq!(store.unread(&rooms).await.unwrap(), unread(None));
         assert_eq!(store.oldest_reading().await.unwrap(), None);

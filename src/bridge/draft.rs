@@ -220,7 +220,8 @@ mod tests {
 
     fn capabilities() -> Capabilities {
         let (edits, deletes, reactions) = (false, false, false);
-        Capabilities { attachment_bytes: 100, concurrency: 1, hold: HOLD, edits, deletes, reactions }
+        let (forms, addressed): (&[_], _) = (&[], true);
+        Capabilities { attachment_bytes: 100, concurrency: 1, hold: HOLD, edits, deletes, reactions, forms, addressed }
     }
 
     fn lanes(people: &[&str]) -> Vec<String> {

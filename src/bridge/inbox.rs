@@ -6,6 +6,7 @@ use super::{
     command::{Asked, Welcome},
     join::{Decline, Join},
     original::Wanted,
+    relay::Relay,
     status::Shown,
     worker::Done,
 };
@@ -49,6 +50,7 @@ impl Bridge {
             "welcome" => self.welcome(row, &payload::<Welcome>(row)?).await.map(|()| Done::default()),
             "command" => self.answer(row, &payload::<Asked>(row)?).await.map(|()| Done::default()),
             "original" => self.show_original(row, &payload::<Wanted>(row)?).await.map(|()| Done::default()),
+            "relay" => self.pass_on(row, &payload::<Relay>(row)?).await.map(|()| Done::default()),
             "again" => self.send_again(row, &payload::<Again>(row)?).await,
             "status" => self.show(&row.source, &payload::<Shown>(row)?).await,
             "notice" => self.say(&row.source, &payload::<Notice>(row)?).await.map(|()| Done::default()),

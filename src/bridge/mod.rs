@@ -4,6 +4,7 @@ mod again;
 mod arrival;
 mod attendance;
 mod change;
+mod changed;
 mod command;
 mod company;
 mod delivery;
@@ -18,7 +19,6 @@ mod join;
 mod language;
 mod limit;
 mod lookup;
-mod memory;
 mod new_room;
 mod notice;
 mod original;
@@ -30,6 +30,7 @@ mod quote;
 mod reaction;
 mod receipt;
 mod reconcile;
+mod relay;
 mod router;
 mod status;
 mod texts;
@@ -38,12 +39,12 @@ mod users;
 mod work;
 mod worker;
 
+pub use changed::Changed;
 pub use event::Untold;
 pub use ghost::GhostIds;
 pub use identity::Claim;
 pub use limit::Limits;
 pub use lookup::Person;
-pub use memory::Memory;
 pub use notice::Notice;
 pub use permission::{Level, Permissions};
 pub use reconcile::Reconcile;
@@ -53,6 +54,7 @@ pub use texts::{Language, Text};
 use crate::{
     connector::{Connector, Network},
     matrix::{Federation, Homeserver},
+    memory::Memory,
     store::{Queue, Store},
 };
 use ruma::{OwnedRoomId, OwnedUserId, UserId};

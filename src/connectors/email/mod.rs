@@ -38,7 +38,7 @@ use crate::{
     failure::Failure,
     ids::RemoteUserId,
     language::Language,
-    message::{Body, Delivery, Inbound, Instructions, RawArrival, Sent},
+    message::{Body, Delivery, Form, Inbound, Instructions, RawArrival, Sent},
     yaml::{self, Document},
 };
 use address::Identity;
@@ -108,6 +108,8 @@ impl Connector for Email {
             edits: false,
             deletes: false,
             reactions: false,
+            forms: &[Form::Thread],
+            addressed: true,
         }
     }
 

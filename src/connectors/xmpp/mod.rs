@@ -72,6 +72,8 @@ impl Connector for Xmpp {
             edits: true,
             deletes: true,
             reactions: true,
+            forms: &[],
+            addressed: false,
         }
     }
 
