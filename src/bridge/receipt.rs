@@ -42,7 +42,9 @@ impl Bridge {
             match receipt.state {
                 ReceiptState::Delivered | ReceiptState::Read => self.show_as_read(message).await?,
                 // The network says no more than that it has taken it.
-                ReceiptState::Relayed => done.accepted = self.relayed(&sent, message),
+                ReceiptState::Relayed if !self.is_passed_on(message).await? => {
+                    done.accepted = self.relayed(&sent, message);
+                }
                 _ => {}
             }
         }
