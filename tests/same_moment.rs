@@ -47,6 +47,7 @@ async fn who_is_invited_while_a_room_for_a_mail_is_being_made_comes_there_and_th
     until("a room that is being made", async || (scene.homeserver.rooms_held() == 1).then_some(())).await;
 
     let room = format!("!{}:x", unique("room"));
+    scene.homeserver.let_in(&room, &user(&anna));
     let mut invitation = message(&room, &user(&anna), "");
     invitation["type"] = json!("m.room.member");
     invitation["state_key"] = json!(ghost);

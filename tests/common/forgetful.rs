@@ -108,6 +108,11 @@ impl Forgetful {
         self.0.lock().unwrap().left.clone()
     }
 
+    /// Somebody is in a room.
+    pub fn let_in(&self, room: &str, user: &str) {
+        self.0.lock().unwrap().joined.entry(room.to_owned()).or_default().insert(user.to_owned());
+    }
+
     pub fn has_joined(&self, room: &str, user: &str) -> bool {
         self.0.lock().unwrap().joined.get(room).is_some_and(|joined| joined.contains(user))
     }
