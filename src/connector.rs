@@ -3,7 +3,7 @@
 use crate::{
     failure::Failure,
     ids::{LocalUser, RemoteUserId},
-    message::{Body, Delivery, Inbound, Instructions, RawArrival, ReadMark, Sent, Typing},
+    message::{Body, Delivery, Form, Inbound, Instructions, RawArrival, ReadMark, Sent, Typing},
     metrics,
     store::Store,
     yaml::{self, Document},
@@ -120,6 +120,11 @@ pub struct Capabilities {
     pub read_marks: bool,
     /// Whether the network knows names and pictures of its people.
     pub profiles: bool,
+    /// What people outside are shown as it was meant; the rest becomes words, links and files.
+    pub forms: &'static [Form],
+    /// Whether people name all those for whom a message is, so that who leaves somebody out writes past them. Else each
+    /// writes to one member of staff, and what answers nothing belongs where their conversation was last.
+    pub addressed: bool,
 }
 
 /// One line of `fehmarn check`.

@@ -11,6 +11,7 @@
 //! | [`language`] | the sentences that people read |
 //! | [`metrics`], [`log`], [`supervise`] | what operators see; parts that a fault has ended are begun anew |
 //! | [`tls`] | the way to a network's server, plain or encrypted |
+//! | [`memory`] | what was looked up not long ago |
 //! | [`yaml`], [`config`], [`command`] | configuration and command line |
 //!
 //! Two lines, two durable tables, and nothing else that moves messages:
@@ -36,6 +37,7 @@ pub mod ids;
 pub mod language;
 pub mod log;
 pub mod matrix;
+pub mod memory;
 pub mod message;
 pub mod metrics;
 pub mod store;
@@ -43,11 +45,12 @@ pub mod supervise;
 pub mod tls;
 pub mod yaml;
 
-use bridge::{Bridge, Depths, GhostIds, Memory, Passing, Reconcile, Statuses};
+use bridge::{Bridge, Depths, GhostIds, Passing, Reconcile, Statuses};
 use config::Config;
 use connector::{Inbox, Network};
 use http::{Clients, MetricsSettings, Readiness, Settings, Site, Watch};
 use matrix::{Federation, Homeserver, Registration};
+use memory::Memory;
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use store::{Queue, Store};
 use supervise::keep_alive;

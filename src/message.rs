@@ -10,6 +10,9 @@ pub struct Delivery {
     /// The same for every recipient of one Matrix event, and for every attempt.
     pub id: DeliveryId,
     pub writer: Writer,
+    /// What somebody outside is called whose words these are: `writer` only passes them on. `body` says so as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
     /// Whom this delivery is handed to.
     pub to: RemoteUserId,
     /// Everyone on this network who gets the message, `to` included: they see each other.
@@ -47,6 +50,17 @@ pub struct Writer {
     pub user: LocalUser,
     /// The name that people see, as the writer's Matrix profile has it.
     pub name: String,
+}
+
+/// A form of a message that not every network has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Poll,
+    Place,
+    Sticker,
+    Voice,
+    /// A conversation of its own beside the others, in one room.
+    Thread,
 }
 
 /// Where a delivery stands in the conversation as the remote side knows it. All empty for the first message.

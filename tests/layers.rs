@@ -6,11 +6,14 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// everything.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("http", &["bridge", "store", "matrix", "metrics"]),
-    ("bridge", &["matrix", "store", "connector", "message", "ids", "failure", "language", "metrics", "supervise"]),
+    (
+        "bridge",
+        &["matrix", "store", "connector", "message", "ids", "failure", "language", "memory", "metrics", "supervise"],
+    ),
     ("connectors", &["connector", "message", "ids", "failure", "language", "tls", "yaml"]),
     ("connector", &["store", "message", "ids", "failure", "yaml", "metrics"]),
     ("matrix", &["message", "ids", "failure", "yaml", "metrics"]),
-    ("store", &["message", "ids", "failure", "metrics"]),
+    ("store", &["message", "ids", "failure", "memory", "metrics"]),
     ("message", &["ids", "failure"]),
     ("supervise", &["metrics"]),
     ("log", &["metrics"]),
@@ -19,6 +22,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("language", &[]),
     ("tls", &["failure"]),
+    ("memory", &[]),
     ("yaml", &[]),
 ];
 const FREE: &[&str] = &["main", "lib", "config", "command"];

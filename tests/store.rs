@@ -622,7 +622,7 @@ mod cases {
         tx.commit().await.unwrap();
         let unread = |read_to: Option<&str>| {
             let read_to = read_to.map(str::to_owned);
-            vec![Unread { room: room.to_owned(), read_to, joined: vec![anna.to_owned()] }]
+            vec![Unread { room: room.to_owned(), read_to, joined: vec![anna.to_owned()], is_of_bot: false }]
         };
         assert_eq!(store.unread(&rooms).await.unwrap(), unread(None));
         assert_eq!(store.oldest_reading().await.unwrap(), None);

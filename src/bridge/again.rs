@@ -4,6 +4,7 @@ use super::{
     Bridge, Notice, Text,
     event::{Event, Kind},
     inbox::own_row,
+    relay::{PassingOn, writer_in},
     texts::Sentence,
     work::{Scene, Work},
     worker::Done,
@@ -55,7 +56,9 @@ impl Bridge {
             let outgoing = &draft.outgoing;
             let is_it = outgoing.about().is_some_and(|about| about == message)
                 || outgoing.parts.iter().any(|part| part.event == message);
-            let is_theirs = outgoing.delivery.writer.user.as_str() == event.sender.localpart();
+            // Whoever wrote what is passed on cannot ask for it.
+            let is_theirs =
+                outgoing.author.is_some() || outgoing.delivery.writer.user.as_str() == event.sender.localpart();
             let is_meant = scene.only.is_none_or(|only| outgoing.ghost == only);
             if outgoing.room == event.room && is_it && is_theirs && is_meant {
                 let source = format!("again {} {} {}", event.id, draft.connector, outgoing.delivery.to);
@@ -65,11 +68,10 @@ impl Bridge {
                 draft.revive();
             }
         }
-        if notices.is_empty() {
-            return self.ask_for_returned(tx, event, scene, message, work).await;
-        }
+        let is_revived = !notices.is_empty();
         work.inbox.extend(notices);
-        Ok(true)
+        // For some people it may have come back, and for others never have left.
+        Ok(self.ask_for_returned(tx, event, scene, message, work).await? || is_revived)
     }
 
     /// Of a message that came back nothing is kept here: its words are read from the room again.
@@ -105,7 +107,10 @@ impl Bridge {
             return Ok(Done::default());
         };
         let parsed = Event::parse(raw.json().get(), |_, _| false).ok().flatten();
-        let Some(event) = parsed.filter(|event| event.sender == again.asked_by) else { return Ok(Done::default()) };
+        let is_theirs = |event: &Event<'_>| event.sender == again.asked_by || self.ghosts.is_ghost(&event.sender);
+        let Some(event) = parsed.filter(is_theirs) else { return Ok(Done::default()) };
+        let is_passed_on = self.ghosts.is_ghost(&event.sender);
+        let name = self.name_of(&again.room, &event.sender).await;
         let mut tx = self.store.begin().await?;
         let once = row.source.to_string();
         if tx.first_seen(std::slice::from_ref(&once)).await?.is_empty() {
@@ -119,7 +124,16 @@ impl Bridge {
             let Some((connector, remote_user)) = self.remote_of(ghost).filter(|_| is_in) else { continue };
             let trouble = Trouble { event: event.id.clone(), connector: connector.to_owned(), remote_user };
             tx.forget_returned(&trouble).await?;
-            self.cross(&mut tx, &event, &Scene { portal, only: Some(ghost), speaker: ghost }, &mut work).await?;
+            let scene = Scene { portal, only: Some(ghost), speaker: ghost, passing_on: None };
+            if is_passed_on {
+                let (author, name) = (event.sender.clone(), name.clone());
+                let (writer, served) = (writer_in(portal, &again.asked_by), self.served(&author, &[]));
+                let passing_on = PassingOn { author, name, writer, served };
+                let scene = Scene { passing_on: Some(&passing_on), ..scene };
+                self.pass_on_event(&mut tx, &event, &scene, &mut work).await?;
+            } else {
+                self.cross(&mut tx, &event, &scene, &mut work).await?;
+            }
             let text = Text::DeliveryAgain { recipient: trouble.remote_user.address() };
             let source = format!("{} {}", row.source, trouble.remote_user);
             work.inbox.push(self.returned_notice(source, &again.room, ghost, trouble.clone(), &text));

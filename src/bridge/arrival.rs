@@ -1,6 +1,11 @@
 //! Remote to Matrix: a message from outside becomes events in a room.
 
-use super::{Bridge, Text, original, portal::Place, worker::Done};
+use super::{
+    Bridge, Text, original,
+    portal::Place,
+    relay::{Relay, Spoken},
+    worker::Done,
+};
 use crate::{
     failure::{Failure, Reason},
     matrix::{
@@ -8,7 +13,7 @@ use crate::{
         incoming::{self, Incoming, Kept},
     },
     message::{Arrival, Attachment},
-    store::{Message, MessageState, NewRow, Original, Queue, Row, ThreadState},
+    store::{Message, MessageState, NewRow, Original, Queue, Row, ThreadState, now},
 };
 use ruma::{
     OwnedEventId, UserId,
@@ -23,6 +28,8 @@ struct Posting<'a> {
     ghost: &'a UserId,
     place: &'a Place,
     events: Vec<OwnedEventId>,
+    /// For those outside who do not have it yet.
+    spoken: Vec<Spoken>,
     notices: Vec<NewRow>,
 }
 
@@ -46,6 +53,7 @@ impl Bridge {
             ghost: &ghost,
             place: &place,
             events: Vec::new(),
+            spoken: Vec::new(),
             notices: Vec::new(),
         };
         posting.post().await?;
@@ -98,13 +106,25 @@ impl Posting<'_> {
             self.send(0, Incoming::Message(Box::new(words), on_demand)).await?;
         }
         let original = self.arrival.original.as_ref().filter(|original| original.at_once);
-        let files = overflow.iter().chain(&self.arrival.attachments).chain(original.map(|original| &original.file));
-        for (n, file) in files.enumerate() {
-            if let Some(uri) = self.upload(n + 1, file).await? {
-                self.send(n + 1, Incoming::Message(Box::new(format::incoming_file(file, uri)), None)).await?;
-            }
+        let mut count = 0;
+        for file in overflow.iter().chain(&self.arrival.attachments) {
+            count += 1;
+            self.send_file(count, file).await?;
+        }
+        if let Some(original) = original {
+            // It quotes what others have said, to whoever was to read that.
+            let spoken = std::mem::take(&mut self.spoken);
+            self.send_file(count + 1, &original.file).await?;
+            self.spoken = spoken;
         }
         self.explain().await
+    }
+
+    async fn send_file(&mut self, n: usize, file: &Attachment) -> Result<(), Failure> {
+        match self.upload(n, file).await? {
+            Some(uri) => self.send(n, Incoming::Message(Box::new(format::incoming_file(file, uri)), None)).await,
+            None => Ok(()),
+        }
     }
 
     /// The event of which these are the new words. Nobody changes what another has said.
@@ -144,6 +164,7 @@ impl Posting<'_> {
         match intent.send_incoming(&self.place.room, &txn, &content).await {
             Ok(event) => {
                 self.bridge.reconcile.echoes.expect(&event);
+                self.keep_for_others(&event, &content);
                 self.events.push(event);
                 Ok(())
             }
@@ -155,6 +176,17 @@ impl Posting<'_> {
                 Err(Failure::transient(Reason::Refused, error))
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Nobody answers a machine, and nobody gets its words as if a person had written to them.
+    fn keep_for_others(&mut self, event: &OwnedEventId, content: &Incoming) {
+        if let Incoming::Message(message, _) = content
+            && self.place.has_others
+            && !self.arrival.automatic
+            && let Ok(content) = serde_json::to_string(&**message)
+        {
+            self.spoken.push(Spoken::Words { event: event.clone(), content });
         }
     }
 
@@ -200,7 +232,11 @@ impl Posting<'_> {
         let originals = small
             .zip(self.events.first())
             .map(|(file, event)| Original { event_id: event.clone(), file: file.clone() });
-        let Self { row, arrival, place, .. } = self;
+        let Self { bridge, row, arrival, ghost, place, spoken, mut notices, events, .. } = self;
+        if let Some(staff) = bridge.staff_id(&arrival.to).filter(|_| !spoken.is_empty()) {
+            let (room, author, served) = (place.room.clone(), ghost.to_owned(), arrival.others.clone());
+            notices.push(Relay { room, author, staff, served, at: now(), spoken }.row(row));
+        }
         let message = |event_id: OwnedEventId| Message {
             event_id,
             room_id: place.room.clone(),
@@ -221,11 +257,11 @@ impl Posting<'_> {
             anew: false,
         };
         Done {
-            messages: self.events.into_iter().map(message).collect(),
+            messages: events.into_iter().map(message).collect(),
             // What nobody answers is nothing to go on from.
             thread: (!arrival.automatic && arrival.reaction.is_none()).then_some(thread),
             originals: originals.into_iter().collect(),
-            follow_up: self.notices,
+            follow_up: notices,
             accepted: None,
         }
     }

@@ -1,12 +1,17 @@
 //! Remote to Matrix: what people outside change of what is there already.
 
-use super::{Bridge, notice::txn_id, worker::Done};
+use super::{
+    Bridge,
+    notice::txn_id,
+    relay::{Relay, Spoken},
+    worker::Done,
+};
 use crate::{
     failure::Failure,
     ids::{RemoteMessageId, RemoteUserId, SourceId},
     matrix::{Error, content},
     message::{Reactions, TakenBack},
-    store::{Message, MessageState, Row},
+    store::{Message, MessageState, Row, now},
 };
 use ruma::{
     OwnedEventId, UserId,
@@ -17,10 +22,20 @@ impl Bridge {
     /// Takes back what somebody has said.
     pub(super) async fn hide(&self, row: &Row, gone: &TakenBack) -> Result<Done, Failure> {
         let Some(ghost) = self.ghosts.ghost(&row.connector, &gone.from) else { return Ok(Done::default()) };
-        for (n, message) in self.said_by(row, &gone.from, &gone.message).await?.iter().enumerate() {
-            self.take_away(row, &ghost, message, n).await?;
+        let Some(staff) = self.staff_id(&gone.to) else { return Ok(Done::default()) };
+        let mut done = Done::default();
+        let said = self.said_by(row, &gone.from, &gone.message).await?;
+        let Some(room) = said.first().map(|message| message.room_id.clone()) else { return Ok(done) };
+        let mut spoken = Vec::new();
+        for (n, message) in said.iter().enumerate() {
+            if let Some(event) = self.take_away(row, &ghost, message, n).await? {
+                spoken.push(Spoken::TakenBack { event, target: message.event_id.clone() });
+            }
         }
-        Ok(Done::default())
+        if self.has_others(&room, &ghost).await? {
+            done.follow_up.push(Relay { room, author: ghost, staff, served: Vec::new(), at: now(), spoken }.row(row));
+        }
+        Ok(done)
     }
 
     /// Makes somebody's reactions to a message those that they have now.
@@ -31,7 +46,7 @@ impl Bridge {
         for (n, old) in self.said_by(row, &reactions.from, &reactions.message).await?.iter().enumerate() {
             match self.emoji_of(&ghost, old).await? {
                 Some(emoji) if new.contains(&emoji) => new.retain(|it| *it != emoji),
-                Some(_) => self.take_away(row, &ghost, old, n).await?,
+                Some(_) => drop(self.take_away(row, &ghost, old, n).await?),
                 None => {}
             }
         }
@@ -81,12 +96,19 @@ impl Bridge {
         Ok(annotation.map(|annotation| annotation.emoji))
     }
 
-    async fn take_away(&self, row: &Row, ghost: &UserId, message: &Message, n: usize) -> Result<(), Failure> {
+    /// The event by which it was done.
+    async fn take_away(
+        &self,
+        row: &Row,
+        ghost: &UserId,
+        message: &Message,
+        n: usize,
+    ) -> Result<Option<OwnedEventId>, Failure> {
         let txn = txn_id(&row.source, ghost, n);
         match self.homeserver.intent(ghost).redact(&message.room_id, &message.event_id, &txn).await {
             // The ghost has left the room, or the event is gone.
-            Err(Error::Refused { status: 403 | 404, .. }) => Ok(()),
-            result => Ok(result?),
+            Err(Error::Refused { status: 403 | 404, .. }) => Ok(None),
+            result => Ok(Some(result?)),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         content::Relation,
         written::{Fallback, Written},
     },
-    message::{Attachment, Body, Delivery, Instructions, Thread, Writer},
+    message::{Attachment, Body, Delivery, Form, Instructions, Thread, Writer},
     store::{Error, Membership, Portal, Tx, now},
 };
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
@@ -39,6 +39,9 @@ pub(super) struct Outgoing {
     /// How many people on other networks get the same.
     #[serde(default)]
     pub elsewhere: usize,
+    /// The ghost of somebody outside whose words these are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<OwnedUserId>,
     /// Without words and files: those stand in `parts` until it is sent.
     pub delivery: Delivery,
     /// What was said, in order: several events are one delivery. Empty if all of it was taken back.
@@ -106,6 +109,11 @@ impl Words {
 }
 
 impl Outgoing {
+    /// The localpart of who has said it in Matrix.
+    pub(super) fn speaker(&self) -> &str {
+        self.author.as_ref().map_or(self.delivery.writer.user.as_str(), |author| author.localpart())
+    }
+
     /// The event to which a notice about it answers.
     pub(super) fn about(&self) -> Option<&OwnedEventId> {
         match &self.purpose {
@@ -153,7 +161,7 @@ impl Bridge {
         relation: &Relation,
         work: &mut Work,
     ) -> Result<(), Error> {
-        let audiences = self.audiences(scene.portal, scene.only);
+        let audiences = self.audiences(scene);
         let people: usize = audiences.iter().map(|audience| audience.ghosts.len()).sum();
         for audience in audiences {
             let (words, instructions) = self.for_network(tx, event, scene, &audience, written, work).await?;
@@ -164,7 +172,7 @@ impl Bridge {
                 event: event.id.clone(),
                 at: event.at,
                 words,
-                reply_to: relation.reply_to.clone(),
+                reply_to: answered(relation, &audience),
                 fallback: written.fallback.clone(),
                 replaced: Vec::new(),
             };
@@ -194,13 +202,19 @@ impl Bridge {
         work: &mut Work,
     ) -> Result<(Words, Instructions), Error> {
         let mut words = Words { body: written.body.clone(), file: written.file.clone(), size: written.size };
-        let instructions = audience.port.instructions(&mut words.body);
+        let instructions = match scene.passing_on {
+            Some(_) => Instructions::default(),
+            None => audience.port.instructions(&mut words.body),
+        };
         let limit = audience.port.capabilities().attachment_bytes;
         if words.size > limit
             && let Some(file) = words.file.take()
         {
             words.size = 0;
-            let text = Text::FileTooLargeToSend { name: &file.name, megabytes: limit / 1_000_000 };
+            let text = match limit {
+                0 => Text::FilesCannotCross { name: &file.name },
+                _ => Text::FileTooLargeToSend { name: &file.name, megabytes: limit / 1_000_000 },
+            };
             let once = format!("too large {} {}", event.id, audience.connector);
             self.tell_once(tx, once, event, scene, &text, work).await?;
         }
@@ -256,7 +270,13 @@ impl Bridge {
         purpose: Purpose,
         part: Part,
     ) -> Outgoing {
-        let name = writer_name(event, scene.portal).to_owned();
+        let writer = match scene.passing_on {
+            Some(passing_on) => passing_on.writer.clone(),
+            None => {
+                let name = writer_name(event, scene.portal).to_owned();
+                Writer { user: LocalUser::new(event.sender.localpart()), name }
+            }
+        };
         Outgoing {
             room: event.room.clone(),
             ghost: scene.speaker.to_owned(),
@@ -264,9 +284,11 @@ impl Bridge {
             purpose,
             anew: false,
             elsewhere: 0,
+            author: scene.passing_on.map(|passing_on| passing_on.author.clone()),
             delivery: Delivery {
                 id: DeliveryId::random(),
-                writer: Writer { user: LocalUser::new(event.sender.localpart()), name },
+                writer,
+                author: scene.passing_on.map(|passing_on| passing_on.name.clone()),
                 to: RemoteUserId::new(""),
                 audience: audience.remotes(),
                 copies: Vec::new(),
@@ -286,11 +308,16 @@ impl Bridge {
         }
     }
 
-    /// The ghosts that are served together, by network. `also`: one that has not joined yet.
-    pub(super) fn audiences(&self, portal: &Portal, also: Option<&UserId>) -> Vec<Audience> {
+    /// The ghosts that are served together, by network.
+    pub(super) fn audiences(&self, scene: &Scene<'_>) -> Vec<Audience> {
         let mut audiences: BTreeMap<&'static str, Vec<_>> = BTreeMap::new();
-        for (user, member) in &portal.members {
-            if member.membership != Membership::Join && also != Some(user) {
+        for (user, member) in &scene.portal.members {
+            let gets_it = match scene.passing_on {
+                // Who is still on the way in reads back what staff said meanwhile, and nothing else.
+                Some(passing_on) => !passing_on.served.contains(user),
+                None => member.membership == Membership::Join || scene.only == Some(user),
+            };
+            if !gets_it {
                 continue;
             }
             if let Some((connector, remote)) = self.remote_of(user) {
@@ -322,6 +349,13 @@ impl Bridge {
         }
         (!names_only(name, &people)).then(|| name.clone())
     }
+}
+
+/// What a message is shown to answer. Where there are no threads, what is said in one answers the message at its root.
+fn answered(relation: &Relation, audience: &Audience) -> Option<OwnedEventId> {
+    let has_threads = audience.port.capabilities().forms.contains(&Form::Thread);
+    let root = relation.thread.as_ref().filter(|_| !has_threads);
+    relation.reply_to.as_ref().or(root).cloned()
 }
 
 /// The delivery for one of those who get it.

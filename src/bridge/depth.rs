@@ -48,13 +48,13 @@ impl Bridge {
             if let Some(counted) = last.as_ref().filter(|counted| counted.is_fresh()) {
                 return Ok(counted.clone());
             }
-            let counted = bridge.count().await?;
+            let counted = bridge.count_rows().await?;
             Ok(last.insert(counted).clone())
         };
         tokio::spawn(count).await.unwrap_or(Err(Error::Stopped))
     }
 
-    async fn count(&self) -> Result<Counted, Error> {
+    async fn count_rows(&self) -> Result<Counted, Error> {
         let began = Instant::now();
         let names: Vec<&'static str> = self.connectors.keys().copied().collect();
         let hold = self.connectors.values().map(|port| port.capabilities().hold).max().unwrap_or_default();

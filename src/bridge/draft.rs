@@ -222,7 +222,20 @@ mod tests {
         let (edits, deletes, reactions) = (false, false, false);
         let (typing, read_marks, profiles) = (false, false, false);
         let (attachment_bytes, concurrency, hold) = (100, 1, HOLD);
-        Capabilities { attachment_bytes, concurrency, hold, edits, deletes, reactions, typing, read_marks, profiles }
+        let (forms, addressed): (&[_], _) = (&[], true);
+        Capabilities {
+            attachment_bytes,
+            concurrency,
+            hold,
+            edits,
+            deletes,
+            reactions,
+            typing,
+            read_marks,
+            profiles,
+            forms,
+            addressed,
+        }
     }
 
     fn lanes(people: &[&str]) -> Vec<String> {

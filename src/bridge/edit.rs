@@ -1,7 +1,7 @@
 //! Edits and redactions: what waits is changed, what was sent is corrected.
 
 use super::{
-    Bridge, Text,
+    Bridge, Changed, Text,
     delivery::{Audience, Outgoing, Part, Purpose, Words, addressed},
     event::Event,
     quote::beginning,
@@ -40,9 +40,10 @@ pub(super) fn replace(
     words: Words,
 ) -> bool {
     let corrects = matches!(&outgoing.purpose, Purpose::Correction { of, .. } if of == target);
+    let is_theirs = outgoing.speaker() == writer.as_str();
     let mut parts = outgoing.parts.iter_mut();
     let Some(part) = parts.find(|part| corrects || part.event == target) else { return false };
-    if outgoing.delivery.writer.user != *writer {
+    if !is_theirs {
         return false;
     }
     let words = std::mem::replace(&mut part.words, words);
@@ -112,10 +113,11 @@ impl Bridge {
         work: &mut Work,
     ) -> Result<(), Error> {
         let crossed = tx.crossed(target).await?;
-        if crossed.iter().any(|message| message.state == MessageState::Received) {
+        let is_from_outside = crossed.iter().any(|message| message.state == MessageState::Received);
+        if is_from_outside && scene.passing_on.is_none() {
             return Ok(());
         }
-        for audience in self.audiences(scene.portal, scene.only) {
+        for audience in self.audiences(scene) {
             let (words, instructions) = self.for_network(tx, event, scene, &audience, written, work).await?;
             let changed = self.change_waiting(event, scene, &audience, target, (&words, &instructions), work);
             let gone = self.gone_to(&audience, scene, &crossed, target, &changed, work);
@@ -136,6 +138,9 @@ impl Bridge {
             let outgoing = self.outgoing(event, scene, &audience, purpose, part);
             for (ghost, to) in audience.recipients(scene.only).filter(|(_, to)| gone.contains(to)) {
                 work.drafts.push(self.draft(event, &audience, addressed(&outgoing, ghost, to)));
+            }
+            if !audience.port.capabilities().edits {
+                self.tell_changed(tx, event, scene, Changed::Correction, work).await?;
             }
         }
         Ok(())
@@ -257,7 +262,7 @@ impl Bridge {
 
     /// Asks the one who has got a message to forget it.
     fn withdraw(&self, event: &Event<'_>, scene: &Scene<'_>, target: &EventId, message: &Message, work: &mut Work) {
-        let audiences = self.audiences(scene.portal, scene.only);
+        let audiences = self.audiences(scene);
         let Some(audience) = audiences.iter().find(|audience| audience.connector == message.connector) else { return };
         let Some((ghost, to)) = audience.ghosts.iter().find(|(_, to)| *to == message.remote_user) else { return };
         let (words, replaced) = (Words::default(), Vec::new());

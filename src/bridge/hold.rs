@@ -32,6 +32,7 @@ pub(super) fn joins(waiting: &Outgoing, message: &Outgoing, limit: u64) -> bool 
     waiting.purpose == Purpose::Message
         && message.purpose == Purpose::Message
         && waiting.delivery.writer.user == message.delivery.writer.user
+        && waiting.author == message.author
         && waiting.delivery.audience == message.delivery.audience
         && waiting.thread == message.thread
         && answers_the_same
@@ -102,9 +103,11 @@ pub(super) fn sample(event: &str, text: &str) -> Outgoing {
         purpose: Purpose::Message,
         anew: false,
         elsewhere: 0,
+        author: None,
         delivery: Delivery {
             id: DeliveryId::new("id"),
             writer: Writer { user: LocalUser::new("anna"), name: "Anna Muster".into() },
+            author: None,
             to: RemoteUserId::new("bob@example.org"),
             audience: vec![RemoteUserId::new("bob@example.org")],
             copies: Vec::new(),
@@ -146,6 +149,7 @@ mod tests {
             !joins(&first, &second, 100)
         };
         assert!(different(&|it| it.delivery.writer.user = LocalUser::new("tom")));
+        assert!(different(&|it| it.author = Some(ruma::user_id!("@_email_eve:x").to_owned())));
         assert!(different(&|it| it.delivery.audience.push(RemoteUserId::new("eve@example.org"))));
         assert!(different(&|it| it.thread = Some(event_id!("$root").to_owned())));
         assert!(different(&|it| it.parts[0].reply_to = Some(event_id!("$bob").to_owned())));

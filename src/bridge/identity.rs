@@ -1,6 +1,6 @@
 //! Invitations that were written to an address: the ghost claims them. And by what those who know an address find it.
 
-use super::{Bridge, Person, inbox::own_row};
+use super::{Bridge, Person, Text, inbox::own_row};
 use crate::{
     failure::Failure,
     matrix::SigningKey,
@@ -79,13 +79,19 @@ impl Bridge {
         });
         let bound = json!({ "medium": medium, "address": address, "mxid": ghost, "invites": [invite] });
         match self.federation.bound(&bound).await {
-            Err(error) if error.is_forbidden() && now() - row.created_at > PATIENCE.as_millis() as i64 => {
+            Err(error) if error.is_forbidden() && now() - row.created_at > self.patience() => {
                 tracing::info!(row = row.id, %error, "an invitation to an address was taken back");
-                Ok(())
+                let language = self.language_of(inviter).await?;
+                self.tell_alone(row, inviter, &language.say(&Text::ClaimFailed { address })).await
             }
             Err(error) => Err(Failure::transient(Failure::from(error.clone()).reason, error)),
             Ok(()) => Ok(()),
         }
+    }
+
+    /// In milliseconds.
+    fn patience(&self) -> i64 {
+        self.give_up.min(PATIENCE).as_millis() as i64
     }
 
     /// The ghosts of hashed addresses, of those whom somebody has written to or heard from.

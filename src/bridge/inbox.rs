@@ -7,6 +7,7 @@ use super::{
     join::{Decline, Join},
     looks::Look,
     original::Wanted,
+    relay::Relay,
     status::Shown,
     worker::Done,
 };
@@ -51,6 +52,7 @@ impl Bridge {
             "command" => self.answer(row, &payload::<Asked>(row)?).await.map(|()| Done::default()),
             "looks" => self.renew_looks(&payload::<Look>(row)?).await.map(|()| Done::default()),
             "original" => self.show_original(row, &payload::<Wanted>(row)?).await.map(|()| Done::default()),
+            "relay" => self.pass_on(row, &payload::<Relay>(row)?).await.map(|()| Done::default()),
             "again" => self.send_again(row, &payload::<Again>(row)?).await,
             "status" => self.show(&row.source, &payload::<Shown>(row)?).await,
             "notice" => self.say(&row.source, &payload::<Notice>(row)?).await.map(|()| Done::default()),

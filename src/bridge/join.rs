@@ -6,7 +6,7 @@
 
 use super::{
     Bridge, Text,
-    event::{Event, storable},
+    event::{Event, Kind, storable},
     inbox::own_row,
     notice::txn_id,
     router::encrypted_once,
@@ -15,10 +15,13 @@ use super::{
 };
 use crate::{
     failure::{Failure, Reason},
-    matrix::{self, Backlog, RoomState, announcement},
+    matrix::{
+        self, Backlog, Intent, RoomState, announcement,
+        status::{Cause, SendState, SendStatus},
+    },
     store::{Member, Membership, NewRow, Portal, Queue, Row, Tx, now},
 };
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -47,6 +50,9 @@ pub(super) struct Decline {
     /// Whether the reason is said in the room as well: not every client shows why somebody does not come.
     #[serde(default)]
     pub is_said: bool,
+    /// What was said since goes nowhere; unknown in rows of an older Fehmarn.
+    #[serde(default)]
+    pub invitation: Option<OwnedEventId>,
 }
 
 impl Join {
@@ -84,14 +90,14 @@ impl Bridge {
     }
 
     fn leave_for(&self, event: &Event<'_>, ghost: &OwnedUserId, reason: Sentence, is_said: bool) -> NewRow {
-        let (room, user) = (event.room.clone(), Some(event.sender.clone()));
-        let decline = Decline { room, ghost: ghost.clone(), reason, user, is_said };
+        let (room, user, invitation) = (event.room.clone(), Some(event.sender.clone()), Some(event.id.clone()));
+        let decline = Decline { room, ghost: ghost.clone(), reason, user, is_said, invitation };
         row("decline", &event.id, &event.room, ghost, &decline)
     }
 
     /// Refuses an invitation, and says why.
     pub(super) async fn decline(&self, row: &Row, decline: &Decline) -> Result<(), Failure> {
-        let Decline { room, ghost, reason, user, is_said } = decline;
+        let Decline { room, ghost, reason, user, is_said, invitation } = decline;
         let intent = self.homeserver.intent(ghost);
         match self.remote_of(ghost) {
             Some((connector, remote)) => drop(self.ensure_ghost(connector, &remote, None).await?),
@@ -107,6 +113,9 @@ impl Bridge {
             if *is_said {
                 intent.join(room).await?;
                 intent.send_message(room, &txn_id(&row.source, ghost, 0), &announcement(reason)).await?;
+                if let Some(invitation) = invitation {
+                    self.mark_as_lost(row, &intent, room, invitation, reason).await?;
+                }
             }
             intent.leave(room, reason).await
         };
@@ -115,6 +124,28 @@ impl Bridge {
             Err(matrix::Error::Refused { status: 403 | 404, .. }) => Ok(()),
             result => Ok(result?),
         }
+    }
+
+    /// Clients show of each message that was written to whoever does not come that it goes nowhere.
+    async fn mark_as_lost(
+        &self,
+        row: &Row,
+        ghost: &Intent<'_>,
+        room: &RoomId,
+        invitation: &EventId,
+        reason: &str,
+    ) -> Result<(), matrix::Error> {
+        let backlog = ghost.events_since(room, invitation.as_str()).await?;
+        let events = backlog.events.iter().map(|raw| raw.json().get());
+        let events = events.filter_map(|json| Event::parse(json, |sender, _| self.is_ours(sender)).ok().flatten());
+        let said = events.filter(|event| matches!(event.kind, Kind::Said(_)));
+        let network = self.ghosts.parse(ghost.user()).map_or_else(String::new, |(network, _)| network.to_owned());
+        for (n, event) in said.enumerate() {
+            let (state, words) = (SendState::Impossible(Cause::Other), Some(reason.to_owned()));
+            let status = SendStatus { event: event.id, network: network.clone(), state, words };
+            ghost.send_status(room, &txn_id(&row.source, ghost.user(), n + 1), &status).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn join(&self, join: &Join) -> Result<(), Failure> {
@@ -251,7 +282,7 @@ impl Bridge {
                 tx.park(&event.room, &event.id, event.json).await?;
             }
             let only = (!is_new).then_some(&*join.ghost);
-            self.cross(tx, event, &Scene { portal, only, speaker: &join.ghost }, &mut work).await?;
+            self.cross(tx, event, &Scene { portal, only, speaker: &join.ghost, passing_on: None }, &mut work).await?;
         }
         if portal.encrypted {
             let once = encrypted_once(&join.room);

@@ -32,13 +32,19 @@ pub enum Deed {
     Message,
     /// One person outside who is written to anew.
     Conversation,
+    /// What one person outside says, passed on to the others.
+    PassedOn,
 }
+
+/// Two programs that answer each other, neither of which says that it is one, come to an end.
+const PASSED_ON: Limit = Limit { minute: Some(60), day: Some(1000) };
 
 impl Deed {
     fn name(self) -> &'static str {
         match self {
             Self::Message => "message",
             Self::Conversation => "conversation",
+            Self::PassedOn => "passed on",
         }
     }
 }
@@ -68,6 +74,7 @@ impl Limits {
         match deed {
             Deed::Message => self.messages,
             Deed::Conversation => self.conversations,
+            Deed::PassedOn => PASSED_ON,
         }
     }
 }
@@ -131,7 +138,15 @@ impl Bridge {
 
     /// Counts a conversation that somebody begins; what they have reached, should it be one too many.
     pub(super) async fn count_conversation(&self, tx: &mut Tx, user: &UserId) -> Result<Option<Reached>, Error> {
-        let deed = Deed::Conversation;
+        self.count(tx, Deed::Conversation, user).await
+    }
+
+    /// Counts what somebody outside says to the others.
+    pub(super) async fn count_passed_on(&self, tx: &mut Tx, author: &UserId) -> Result<Option<Reached>, Error> {
+        self.count(tx, Deed::PassedOn, author).await
+    }
+
+    async fn count(&self, tx: &mut Tx, deed: Deed, user: &UserId) -> Result<Option<Reached>, Error> {
         let Some(limit) = self.limit(deed, user) else { return Ok(None) };
         let mut spent = tx.spent(deed.name(), &[user]).await?.remove(user).unwrap_or_default();
         if let Err(reached) = limit.count(&mut spent, now()) {

@@ -4,6 +4,7 @@ mod again;
 mod arrival;
 mod attendance;
 mod change;
+mod changed;
 mod command;
 mod company;
 mod delivery;
@@ -21,7 +22,6 @@ mod late;
 mod limit;
 mod looks;
 mod lookup;
-mod memory;
 mod new_room;
 mod notice;
 mod original;
@@ -35,6 +35,7 @@ mod quote;
 mod reaction;
 mod receipt;
 mod reconcile;
+mod relay;
 mod router;
 mod status;
 mod texts;
@@ -44,13 +45,13 @@ mod users;
 mod work;
 mod worker;
 
+pub use changed::Changed;
 pub use depth::{Counted, Depths};
 pub use event::Untold;
 pub use ghost::GhostIds;
 pub use identity::Claim;
 pub use limit::Limits;
 pub use lookup::Person;
-pub use memory::Memory;
 pub use notice::Notice;
 pub use passing::Passing;
 pub use permission::{Level, Permissions};
@@ -62,6 +63,7 @@ pub use worker::LEASE;
 use crate::{
     connector::{Connector, Network},
     matrix::{Federation, Homeserver},
+    memory::Memory,
     store::{Queue, Store},
     supervise::keep_alive,
 };

@@ -73,7 +73,10 @@ impl Bridge {
             connector: network.to_owned(),
             remote_user: outgoing.delivery.to.clone(),
         });
-        let statuses = statuses(outgoing, network, state, Some(&self.language.say(text)));
+        let mut statuses = statuses(outgoing, network, state, Some(&self.language.say(text)));
+        if outgoing.author.is_some() {
+            statuses.clear();
+        }
         let (room, ghost) = (outgoing.room.clone(), outgoing.ghost.clone());
         Notice { room, ghost, about, text: Sentence::new(text), trouble, statuses }.row(source)
     }

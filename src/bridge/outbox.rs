@@ -60,6 +60,7 @@ impl Bridge {
         if is_empty && (!outgoing.anew || !too_large.is_empty()) {
             return Ok(Done { follow_up, ..Done::default() });
         }
+        self.say_who_wrote(&mut delivery);
         let trouble_is_told = self.trouble_is_told(row, &outgoing).await?;
         let sent = self.hand_over(row, connector, &delivery).await?;
         let mut done = done(row, &outgoing, &known, delivery, &sent, follow_up);
@@ -118,16 +119,18 @@ impl Bridge {
         let served: Vec<&Message> =
             known.crossed.iter().filter(|message| message.event_id == of && has_arrived(message)).collect();
         let Some(own) = served.iter().find(|message| message.remote_user == *to) else { return Ok(None) };
-        let writer = &outgoing.delivery.writer;
         let old = self.old(outgoing, of).await?;
         // Only writers themselves can correct what they said, and nobody what was taken back.
-        if old.as_ref().is_some_and(|old| old.sender.localpart() != writer.user.as_str() || old.content.is_none()) {
+        if old.as_ref().is_some_and(|old| old.sender.localpart() != outgoing.speaker() || old.content.is_none()) {
             return Ok(None);
         }
         let content = old.and_then(|old| old.content);
-        let written = content.and_then(|content| self.written(&content, &writer.name, 0).ok().flatten());
+        let author = outgoing.delivery.author.as_ref().unwrap_or(&outgoing.delivery.writer.name);
+        let written = content.and_then(|content| self.written(&content, author, 0).ok().flatten());
         let old_words = written.map(|mut written| {
-            connector.instructions(&mut written.body);
+            if outgoing.author.is_none() {
+                connector.instructions(&mut written.body);
+            }
             Words { body: written.body, file: written.file, size: written.size }
         });
         let Some(new) = outgoing.parts.last().map(|part| &part.words) else { return Ok(None) };
@@ -145,7 +148,7 @@ impl Bridge {
             Some(file) if old.body.text.trim().is_empty() => &file.name,
             _ => &old.body.text,
         });
-        let quote = Quote { author: writer.name.clone(), text: super::quote::excerpt(was) };
+        let quote = Quote { author: author.clone(), text: super::quote::excerpt(was) };
         Ok(Some(Delivery {
             audience: served.iter().map(|message| message.remote_user.clone()).collect(),
             thread: known.place(outgoing, Some(own.remote_message.clone())),
@@ -154,6 +157,14 @@ impl Bridge {
             attachments: changed.file.into_iter().collect(),
             ..written_last(outgoing)
         }))
+    }
+
+    /// Begins with the name of somebody outside whose words are passed on: programs call the address from which they come
+    /// by another one.
+    fn say_who_wrote(&self, delivery: &mut Delivery) {
+        let Some(author) = delivery.author.as_deref().filter(|_| delivery.takes_back.is_none()) else { return };
+        let who = Body { text: self.language.say(&Text::Wrote { author }), html: None };
+        delivery.body = hold::bodies([&who, &delivery.body].into_iter());
     }
 
     /// A reaction alone. `None`: the recipient does not know what it is about.
@@ -237,7 +248,10 @@ impl Bridge {
     pub(super) fn delivery_news(&self, row: &Row, failure: &Failure, dead: bool) -> Vec<NewRow> {
         let Ok(outgoing) = outgoing(row) else { return Vec::new() };
         let (recipient, reason, why) = (outgoing.delivery.to.address(), failure.reason, cause(failure.reason));
-        let (source, state, text) = if dead && failure.is_permanent() {
+        let is_passed_on = outgoing.author.is_some();
+        let (source, state, text) = if dead && is_passed_on {
+            ("failed", SendState::Impossible(why), Text::NotPassedOn { recipient, reason })
+        } else if dead && failure.is_permanent() {
             ("failed", SendState::Impossible(why), Text::DeliveryFailed { recipient, reason })
         } else if dead {
             ("failed", SendState::GivenUp(Cause::Age), Text::DeliveryGaveUp { recipient, reason })

@@ -37,7 +37,8 @@ fn concerned(outgoing: &Outgoing) -> Vec<&EventId> {
         Purpose::Reaction { to, .. } => events.push(to),
         Purpose::Message => {}
     }
-    if outgoing.delivery.audience.len() + outgoing.delivery.copies.len() > 1 {
+    // What is passed on within one network is a message there already.
+    if outgoing.delivery.audience.len() + outgoing.delivery.copies.len() > 1 || outgoing.author.is_some() {
         events.extend(first.map(|part| &*part.event));
     }
     events

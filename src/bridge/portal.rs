@@ -7,8 +7,9 @@ use super::{
 use crate::{
     failure::Failure,
     ids::{RemoteMessageId, RemoteUserId},
+    matrix::Error,
     message::Arrival,
-    store::{Known, Membership, MessageState, Places},
+    store::{Known, Membership, MessageState, Named, Places},
 };
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use std::collections::BTreeSet;
@@ -23,10 +24,16 @@ pub(super) struct Place {
     pub answered: Option<OwnedEventId>,
     /// To whom the answered message went, if not to the sender.
     pub meant_for: Option<RemoteUserId>,
+    /// Whether there may be others from outside who do not have it.
+    pub has_others: bool,
 }
 
 /// A room, and the root of a Matrix thread in it.
-type Conversation = (OwnedRoomId, Option<OwnedEventId>);
+struct Conversation {
+    room: OwnedRoomId,
+    thread: Option<OwnedEventId>,
+    has_others: bool,
+}
 
 impl Bridge {
     /// First hit wins: the thread that it answers, a conversation of the same name, the direct room of the two, a room
@@ -48,16 +55,22 @@ impl Bridge {
         if has_arrived(arrival, &places) {
             return Ok(None);
         }
-        let mut found = self.room_of_thread(arrival, &company, &places).await?;
+        let mut found = self.room_of_thread(arrival, &company, &places, staff).await?;
         if found.is_none() {
             found = self.room_of_subject(arrival, &company, &places).await?;
         }
-        let (room, thread) = match found {
+        if found.is_none() && !company.is_group() && places.direct.is_none() {
+            found = self.room_of_habit(&places, staff, ghost).await?;
+        }
+        let Conversation { room, thread, has_others } = match found {
             Some(conversation) => conversation,
-            None => (self.room_of_people(arrival, &company, &places, staff, again).await?, None),
+            None => {
+                let room = self.room_of_people(arrival, &company, &places, staff, again).await?;
+                Conversation { room, thread: None, has_others: false }
+            }
         };
         let (answered, meant_for) = (answered(arrival, &places, &room), meant_for(arrival, &places));
-        Ok(Some(Place { room, thread, answered, meant_for }))
+        Ok(Some(Place { room, thread, answered, meant_for, has_others }))
     }
 
     async fn room_of_thread(
@@ -65,19 +78,30 @@ impl Bridge {
         arrival: &Arrival,
         company: &Company,
         places: &Places,
+        staff: &UserId,
     ) -> Result<Option<Conversation>, Failure> {
         let both = |known: &&Known| known.ghost_is_in && known.staff_is_in;
         for answer in &arrival.answers {
             let Some(known) = places.known.iter().filter(both).find(|known| known.message == *answer) else {
-                match self.room_after_upgrade(company, places, answer).await? {
-                    Some(room) => return Ok(Some((room, None))),
+                if let Some(found) = self.room_after_upgrade(company, places, answer).await? {
+                    return Ok(Some(found));
+                }
+                match self.room_without_staff(company, places, answer, staff).await? {
+                    Some(found) => return Ok(Some(found)),
                     None => continue,
                 }
             };
-            // An absence notice tells everybody who waits for an answer.
+            // An absence notice tells everybody who waits for an answer; and where nobody is addressed, nobody is left
+            // out.
             let audience = self.audience(places, answer);
-            let is_here = arrival.automatic || self.fit(company, &known.room, &audience).await? == Fit::Here;
-            return Ok(is_here.then(|| (known.room.clone(), known.thread.clone())));
+            let is_here = arrival.automatic
+                || !self.connector(&places.connector)?.capabilities().addressed
+                || self.fit(company, &known.room, &audience).await? == Fit::Here;
+            return Ok(is_here.then(|| Conversation {
+                room: known.room.clone(),
+                thread: known.thread.clone(),
+                has_others: known.has_others,
+            }));
         }
         Ok(None)
     }
@@ -88,7 +112,7 @@ impl Bridge {
         company: &Company,
         places: &Places,
         message: &RemoteMessageId,
-    ) -> Result<Option<OwnedRoomId>, Failure> {
+    ) -> Result<Option<Conversation>, Failure> {
         let gone = |known: &&Known| known.message == *message && !known.ghost_is_in;
         for known in places.known.iter().filter(gone) {
             let Some(room) = self.successor(&known.room).await? else { continue };
@@ -97,8 +121,41 @@ impl Bridge {
             let sender_is_in = members.get(&company.sender) == Some(&Membership::Join);
             let audience = self.audience(places, message);
             if sender_is_in && company.fit(is_in, &audience) == Fit::Here {
-                return Ok(Some(room));
+                let has_others = members.keys().any(|user| *user != company.sender && self.ghosts.is_ghost(user));
+                return Ok(Some(Conversation { room, thread: None, has_others }));
             }
+        }
+        Ok(None)
+    }
+
+    /// A room that all of the staff have left must not become a dead one: whoever is written to is invited again, unless
+    /// the two talk elsewhere now.
+    async fn room_without_staff(
+        &self,
+        company: &Company,
+        places: &Places,
+        message: &RemoteMessageId,
+        staff: &UserId,
+    ) -> Result<Option<Conversation>, Failure> {
+        if places.direct.as_ref().is_some_and(|(_, standing)| standing.is_some()) {
+            return Ok(None);
+        }
+        let left = |known: &&Known| known.message == *message && known.ghost_is_in && !known.staff_is_in;
+        for known in places.known.iter().filter(left) {
+            let members = self.store.members(&known.room).await?;
+            let is_in = |user: &UserId| user == staff || members.contains_key(user);
+            let audience = self.audience(places, message);
+            if members.keys().any(|user| !self.is_ours(user)) || company.fit(is_in, &audience) != Fit::Here {
+                continue;
+            }
+            match self.homeserver.intent(&company.sender).invite(&known.room, staff).await {
+                // People there do not let guests invite.
+                Err(Error::Refused { status: 403 | 404, .. }) => continue,
+                result => result?,
+            }
+            self.expect(&known.room, staff).await?;
+            let Known { room, thread, has_others, .. } = known.clone();
+            return Ok(Some(Conversation { room, thread, has_others }));
         }
         Ok(None)
     }
@@ -146,6 +203,21 @@ impl Bridge {
         self.new_direct_room(staff, &company.sender, again).await
     }
 
+    /// Where people write to one member of staff only, and so say nothing of a room: where their conversation was last.
+    /// A room of their own comes first, since nobody else reads what is written there.
+    async fn room_of_habit(
+        &self,
+        places: &Places,
+        staff: &UserId,
+        ghost: &UserId,
+    ) -> Result<Option<Conversation>, Failure> {
+        if self.connector(&places.connector)?.capabilities().addressed {
+            return Ok(None);
+        }
+        let found = self.store.last_conversation(&places.connector, staff, ghost).await?;
+        Ok(found.map(|room| Conversation { room, thread: None, has_others: true }))
+    }
+
     /// Answers of programs that name no message; only of those who are who they say.
     async fn room_of_subject(
         &self,
@@ -165,7 +237,8 @@ impl Bridge {
                 !named.has_others
             };
             if is_here {
-                return Ok(Some((named.room.clone(), named.thread.clone())));
+                let Named { room, thread, has_others, .. } = named.clone();
+                return Ok(Some(Conversation { room, thread, has_others }));
             }
         }
         Ok(None)

@@ -103,7 +103,8 @@ impl Bridge {
         Some(Quote { author: self.name_of(&outgoing.room, &sender).await, text: excerpt(&words) })
     }
 
-    async fn name_of(&self, room: &RoomId, user: &UserId) -> String {
+    /// What a user is called in a room.
+    pub(super) async fn name_of(&self, room: &RoomId, user: &UserId) -> String {
         match self.store.name_in(room, user).await {
             Ok(Some(name)) => name,
             _ => self.plain_name(user),

@@ -1,7 +1,7 @@
 //! Reactions of staff. Who is known to be shown them gets them as such; to everybody else the next message tells them.
 
 use super::{
-    Bridge, Text,
+    Bridge, Changed, Text,
     delivery::{Outgoing, Part, Purpose, Words, addressed, writer_name},
     draft::Draft,
     event::Event,
@@ -117,8 +117,8 @@ impl Bridge {
         work: &mut Work,
     ) -> Result<(), Error> {
         let crossed = tx.crossed(&annotation.to).await?;
-        let mut is_shown = false;
-        for audience in self.audiences(scene.portal, scene.only) {
+        let (mut is_shown, mut is_told_later) = (false, false);
+        for audience in self.audiences(scene) {
             let waits = |draft: &Draft| {
                 draft.connector == audience.connector
                     && draft.outgoing.parts.iter().any(|part| part.event == annotation.to)
@@ -145,6 +145,7 @@ impl Bridge {
                         name: writer_name(event, scene.portal).to_owned(),
                         at: now(),
                     });
+                    is_told_later = true;
                 }
             }
             let words = Words { body: Body { text: annotation.emoji.clone(), html: None }, ..Words::default() };
@@ -162,6 +163,9 @@ impl Bridge {
             tx.note_reacted(&Reacted { event_id: event.id.clone(), target: annotation.to.clone(), writer, name })
                 .await?;
         }
+        if is_told_later {
+            self.tell_changed(tx, event, scene, Changed::Reaction, work).await?;
+        }
         Ok(())
     }
 
@@ -170,7 +174,7 @@ impl Bridge {
         let mut lines = Vec::new();
         for (n, reaction) in outgoing.reactions.iter().enumerate() {
             let line = self.reaction_line(outgoing, &reaction.to, &reaction.emoji, crossed, n < QUOTES).await;
-            let own = reaction.writer == outgoing.delivery.writer.user.as_str();
+            let own = reaction.writer == outgoing.speaker();
             lines.push(if own { line } else { format!("{}: {line}", reaction.name) });
         }
         lines

@@ -44,7 +44,9 @@ impl Bridge {
             match receipt.state {
                 ReceiptState::Delivered | ReceiptState::Read => self.show_as_read(message).await?,
                 // The network says no more than that it has taken it.
-                ReceiptState::Relayed => done.accepted = self.relayed(&sent, message),
+                ReceiptState::Relayed if !self.is_passed_on(message).await? => {
+                    done.accepted = self.relayed(&sent, message);
+                }
                 _ => {}
             }
         }
@@ -74,6 +76,9 @@ impl Bridge {
                 return Ok(None);
             }
             ReceiptState::Delayed => (Some(SendState::Waiting(Cause::Network)), Text::DeliveryDelayed { recipient }),
+            ReceiptState::Failed(reason) if self.is_passed_on(message).await? => {
+                (None, Text::NotPassedOn { recipient, reason })
+            }
             ReceiptState::Failed(reason) => {
                 (Some(SendState::Impossible(cause(reason))), Text::DeliveryReturned { recipient, reason })
             }
@@ -84,6 +89,12 @@ impl Bridge {
             ReceiptState::Relayed | ReceiptState::Delivered | ReceiptState::Read => return Ok(None),
         };
         Ok(self.message_notice(format!("{} {}", row.source, message.event_id), message, state, &text))
+    }
+
+    /// Whether somebody outside has written it.
+    async fn is_passed_on(&self, message: &Message) -> Result<bool, Failure> {
+        let known = self.store.crossed(&[&*message.event_id]).await?;
+        Ok(known.iter().any(|message| message.state == MessageState::Received))
     }
 
     /// What clients are shown of a message of which no more will be heard. Several recipients are reported one by one: the

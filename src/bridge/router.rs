@@ -234,7 +234,7 @@ impl Bridge {
             tx.park(&event.room, &event.id, event.json).await?;
         }
         let Some(speaker) = self.speaker(portal) else { return Ok(()) };
-        self.cross(tx, event, &Scene { portal, only: None, speaker }, work).await
+        self.cross(tx, event, &Scene { portal, only: None, speaker, passing_on: None }, work).await
     }
 
     pub(super) fn ghosts_in<'p>(&self, portal: &'p Portal) -> impl Iterator<Item = (&'p UserId, Membership)> {

@@ -124,7 +124,8 @@ pub(super) async fn run(bridge: Arc<Bridge>, stop: CancellationToken) {
 impl Bridge {
     /// What is to be shown of a delivery that went out. Where the network will report of it, the report is shown.
     pub(super) fn accepted(&self, row: &Row, outgoing: &Outgoing, sent: &Sent) -> Option<Accepted> {
-        if sent.receipt_follows || !self.status_events {
+        // Whoever wrote what is passed on does not look into Matrix.
+        if sent.receipt_follows || !self.status_events || outgoing.author.is_some() {
             return None;
         }
         let delivery = &outgoing.delivery;

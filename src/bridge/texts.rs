@@ -1,10 +1,10 @@
 //! The sentences of the bridge.
 
 use super::{
-    Untold,
+    Changed, Untold,
     limit::{Deed, Reached},
 };
-use crate::failure::Reason;
+use crate::{failure::Reason, message::Form};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -46,6 +46,16 @@ pub enum Text<'a> {
     DeliveryUnwanted {
         recipient: &'a str,
     },
+    /// Of what somebody outside wrote to the others.
+    NotPassedOn {
+        recipient: &'a str,
+        reason: Reason,
+    },
+    /// That it is passed on, and what it begins with.
+    PassesOn,
+    Wrote {
+        author: &'a str,
+    },
     FileTooLarge {
         name: &'a str,
     },
@@ -69,6 +79,9 @@ pub enum Text<'a> {
     FileTooLargeToSend {
         name: &'a str,
         megabytes: u64,
+    },
+    FilesCannotCross {
+        name: &'a str,
     },
     FileEncrypted {
         name: &'a str,
@@ -101,12 +114,15 @@ pub enum Text<'a> {
     ConversationHere,
     TooMuch(Deed, Reached),
     NotAnAddress,
+    ClaimFailed {
+        address: &'a str,
+    },
     EncryptedRoom,
     /// What a direct room is about.
     Topic {
         person: &'a str,
     },
-    PollAsText,
+    Changed(Changed),
     /// Of the bot.
     BotOnlyAlone,
     BotEncrypted,
@@ -169,6 +185,12 @@ impl Language {
                 };
                 self.look_up(key, &[("count", &count.to_string())])
             }
+            Text::NotPassedOn { recipient, reason: r } => {
+                let said = self.look_up("not-passed-on", &[("recipient", recipient), ("reason", &reason(r))]);
+                self.and_then(said, *r, "pass-on-again")
+            }
+            Text::PassesOn => self.look_up("passes-on", &[]),
+            Text::Wrote { author } => self.look_up("wrote", &[("author", author)]),
             Text::Automatic => self.look_up("automatic", &[]),
             Text::UnverifiedName { name } => self.look_up("unverified-name", &[("name", name)]),
             Text::UnverifiedSender => self.look_up("unverified-sender", &[]),
@@ -178,6 +200,7 @@ impl Language {
             Text::FileTooLargeToSend { name, megabytes } => {
                 self.look_up("file-too-large-to-send", &[("name", name), ("limit", &megabytes.to_string())])
             }
+            Text::FilesCannotCross { name } => self.look_up("files-cannot-cross", &[("name", name)]),
             Text::FileEncrypted { name } => self.look_up("file-encrypted", &[("name", name)]),
             Text::CannotCross(Untold::Call) => self.look_up("cannot-cross-call", &[]),
             Text::CannotCross(Untold::LiveLocation) => self.look_up("cannot-cross-live-location", &[]),
@@ -201,20 +224,38 @@ impl Language {
             Text::TooMuch(Deed::Conversation, Reached::Day(count)) => {
                 self.look_up("too-many-conversations-day", &[("count", &count.to_string())])
             }
+            Text::TooMuch(Deed::PassedOn, _) => self.look_up("too-much-passed-on", &[]),
             Text::BotOnlyAlone => self.look_up("bot-only-alone", &[]),
             Text::BotEncrypted => self.look_up("bot-encrypted", &[]),
+            Text::ClaimFailed { address } => self.look_up("claim-failed", &[("address", address)]),
             Text::NotAnAddress => self.look_up("not-an-address", &[]),
             Text::EncryptedRoom => self.look_up("encrypted-room", &[]),
             Text::Topic { person } => self.look_up("topic", &[("person", person)]),
-            Text::PollAsText => self.look_up("poll-as-text", &[]),
+            Text::Changed(changed) => self.changed(*changed),
+        }
+    }
+
+    fn changed(self, changed: Changed) -> String {
+        match changed {
+            Changed::Form(Form::Poll) => self.look_up("poll-as-text", &[]),
+            Changed::Form(Form::Place) => self.look_up("place-as-link", &[]),
+            Changed::Form(Form::Sticker) => self.look_up("sticker-as-picture", &[]),
+            Changed::Form(Form::Voice) => self.look_up("voice-as-file", &[]),
+            Changed::Form(Form::Thread) => self.look_up("thread-as-answers", &[]),
+            Changed::Reaction => self.look_up("reaction-told-later", &[]),
+            Changed::Correction => self.look_up("edit-as-correction", &[]),
         }
     }
 
     /// What people can do about a message that was given up; nothing where another attempt would end alike.
     fn and_next(self, said: String, reason: Reason) -> String {
+        self.and_then(said, reason, "delivery-try-again")
+    }
+
+    fn and_then(self, said: String, reason: Reason, key: &str) -> String {
         match reason {
             Reason::UnknownRecipient | Reason::TooLarge | Reason::Unreadable => said,
-            _ => format!("{said} {}", self.look_up("delivery-try-again", &[])),
+            _ => format!("{said} {}", self.look_up(key, &[])),
         }
     }
 }

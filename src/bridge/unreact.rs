@@ -27,7 +27,7 @@ impl Bridge {
     ) -> Result<(), Error> {
         let Some(Reacted { target, writer, name, .. }) = tx.reacted(gone).await? else { return Ok(()) };
         let writer = Writer { user: LocalUser::new(writer), name };
-        for audience in self.audiences(scene.portal, scene.only) {
+        for audience in self.audiences(scene) {
             if !audience.port.capabilities().reactions {
                 continue;
             }

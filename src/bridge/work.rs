@@ -9,6 +9,7 @@ use super::{
     limit::{Deed, Reached, Tally},
     original::Wanted,
     reaction::Reactions,
+    relay::PassingOn,
     router::encrypted_once,
     status::Shown,
 };
@@ -51,6 +52,8 @@ pub(super) struct Scene<'a> {
     pub only: Option<&'a UserId>,
     /// The ghost that speaks for Fehmarn.
     pub speaker: &'a UserId,
+    /// It was said by somebody outside, and is passed on.
+    pub passing_on: Option<&'a PassingOn>,
 }
 
 /// What of the outbox an event may change.
@@ -106,7 +109,7 @@ impl Bridge {
     }
 
     /// Reads the deliveries that wait for the people of these rooms, and for those who get copies.
-    async fn take_in(
+    pub(super) async fn take_in(
         &self,
         tx: &mut Tx,
         work: &mut Work,
@@ -230,10 +233,7 @@ impl Bridge {
                 if let Some(target) = &said.relation.replaces {
                     return self.edit(tx, event, scene, target, &written, work).await;
                 }
-                if matches!(said.content, Content::Poll(_)) {
-                    let once = format!("poll {}", event.room);
-                    self.tell_once(tx, once, event, scene, &Text::PollAsText, work).await?;
-                }
+                self.tell_forms(tx, event, scene, said, work).await?;
                 self.deliver(tx, event, scene, &written, &said.relation, work).await
             }
             Err(EncryptedFile(name)) => {

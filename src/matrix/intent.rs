@@ -203,9 +203,9 @@ impl Intent<'_> {
     }
 
     /// Takes an event back, for everybody. Safe to repeat.
-    pub async fn redact(&self, room: &RoomId, event: &EventId, txn: &TransactionId) -> Result<(), Error> {
+    pub async fn redact(&self, room: &RoomId, event: &EventId, txn: &TransactionId) -> Result<OwnedEventId, Error> {
         let request = redact_event::v3::Request::new(room.to_owned(), event.to_owned(), txn.to_owned());
-        self.homeserver.send(request, Some(&self.user), Some(device())).await.map(drop)
+        Ok(self.homeserver.send(request, Some(&self.user), Some(device())).await?.event_id)
     }
 
     /// The emoji that somebody has under an event now, the newest first; at most a page of them.

@@ -20,13 +20,15 @@ impl DirectRoom {
 }
 
 impl Tx {
-    /// The newest direct room of the two in which the ghost is, or will be, and messages can cross.
+    /// The newest direct room of the two in which the ghost is, or will be, and no other, and messages can cross.
     pub async fn direct_room(&mut self, staff: &UserId, ghost: &UserId) -> Result<Option<DirectRoom>, Error> {
         let row = sqlx::query(
             "SELECT p.room_id, g.membership, s.membership FROM portals p
              JOIN members g ON g.room_id = p.room_id AND g.mxid = p.direct_ghost
              LEFT JOIN members s ON s.room_id = p.room_id AND s.mxid = p.direct_user
-             WHERE p.direct_ghost = $1 AND p.direct_user = $2 AND p.encrypted = 0 ORDER BY p.opened_at DESC LIMIT 1",
+             WHERE p.direct_ghost = $1 AND p.direct_user = $2 AND p.encrypted = 0
+             AND NOT EXISTS (SELECT 1 FROM members o JOIN ghosts ON ghosts.mxid = o.mxid
+                             WHERE o.room_id = p.room_id AND o.mxid <> $1) ORDER BY p.opened_at DESC LIMIT 1",
         )
         .bind(ghost.as_str())
         .bind(staff.as_str())

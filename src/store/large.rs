@@ -3,32 +3,10 @@
 use super::{Error, Member, Membership, Portal, Tx, people::parse, rooms::read_membership, sql};
 use ruma::{OwnedRoomId, RoomId, UserId};
 use sqlx::Row as _;
-use std::{
-    collections::{HashMap, HashSet},
-    sync::{Mutex, PoisonError},
-};
+use std::collections::{HashMap, HashSet};
 
 /// Up to so many members are read without asking who matters.
 const LARGE: usize = 100;
-const REMEMBERED: usize = 50_000;
-
-/// Rooms that were large when they were read; only to read less.
-#[derive(Default)]
-pub(super) struct LargeRooms(Mutex<HashSet<OwnedRoomId>>);
-
-impl LargeRooms {
-    fn contains(&self, room: &RoomId) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(room)
-    }
-
-    fn note(&self, room: &RoomId) {
-        let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if rooms.len() >= REMEMBERED {
-            rooms.clear();
-        }
-        rooms.insert(room.to_owned());
-    }
-}
 
 /// Who matters in a large room.
 #[derive(Clone, Copy, Debug)]
@@ -47,10 +25,10 @@ impl Tx {
         concerned: Concerned<'_>,
     ) -> Result<HashMap<OwnedRoomId, Portal>, Error> {
         let (large, small): (Vec<&RoomId>, Vec<&RoomId>) =
-            rooms.iter().partition(|room| self.store.0.large_rooms.contains(room));
+            rooms.iter().partition(|room| self.store.0.large_rooms.recall(**room).is_some());
         let mut portals = self.portals(&small).await?;
         let grown = portals.iter().filter(|(_, portal)| portal.members.len() > LARGE);
-        grown.for_each(|(room, _)| self.store.0.large_rooms.note(room));
+        grown.for_each(|(room, _)| self.store.0.large_rooms.remember((*room).clone(), ()));
         for room in large {
             if let Some(portal) = self.large_portal(room, concerned).await? {
                 portals.insert(room.to_owned(), portal);

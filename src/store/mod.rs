@@ -4,6 +4,7 @@
 //! before it is answered shares its commit with whatever else is waiting ([`group`]).
 
 mod accept;
+mod conversation;
 mod cursors;
 mod depth;
 mod direct;
@@ -63,15 +64,16 @@ pub use watermarks::{Unread, Watermark};
 
 use crate::{
     failure::{Failure, Reason},
+    memory::Memory,
     message::RawArrival,
 };
 use accept::Accept;
 use finish::Finish;
 use group::{Group, Item};
-use large::LargeRooms;
 use offer::Offer;
 use places::Questions;
 use readers::Readers;
+use ruma::OwnedRoomId;
 use sqlx::{AnyConnection, any::AnyConnectOptions, migrate::MigrateError};
 use std::{
     path::{Path, PathBuf},
@@ -125,7 +127,8 @@ struct Inner {
     writer: tx::Writer,
     group: Group,
     questions: Questions,
-    large_rooms: LargeRooms,
+    /// Rooms that were large when they were read; only to read less.
+    large_rooms: Memory<OwnedRoomId, ()>,
     outbox_grew: Notify,
     inbox_grew: Notify,
     offers: [Mutex<Option<Offer>>; 2],
@@ -159,7 +162,7 @@ impl Store {
             writer: tx::Writer::new(options, sqlite.is_some()),
             group: Group::default(),
             questions: Questions::default(),
-            large_rooms: LargeRooms::default(),
+            large_rooms: Memory::default(),
             outbox_grew: Notify::new(),
             inbox_grew: Notify::new(),
             offers: Default::default(),

@@ -12,7 +12,8 @@ pub struct Places {
     pub connector: String,
     /// The events of the messages that were asked for, the newest first.
     pub known: Vec<Known>,
-    /// The newest direct room of the two, as long as the ghost is in it; and how the member of staff stands there.
+    /// The newest direct room of the two, as long as the ghost is in it and no other; and how the member of staff stands
+    /// there.
     pub direct: Option<(OwnedRoomId, Option<Membership>)>,
     /// The conversations in the rooms that both are in, the newest room first.
     pub named: Vec<Named>,
@@ -43,7 +44,12 @@ pub struct Known {
     /// The ghost has joined.
     pub ghost_is_in: bool,
     pub staff_is_in: bool,
+    /// Whether there are other ghosts in the room.
+    pub has_others: bool,
 }
+
+/// What a room says of other ghosts in it.
+const OTHERS: &str = "others";
 
 /// An arrival from this ghost to this member of staff.
 pub(super) struct Question {
@@ -118,24 +124,25 @@ async fn find(store: &Store, questions: &[Question]) -> Result<Vec<Places>, Erro
 /// how many rows there are, and would rather read all members of all rooms than a few lines twice.
 fn look(lines: usize) -> String {
     let values = sql::values(lines, 6);
+    let others = "EXISTS (SELECT 1 FROM members o JOIN ghosts ON ghosts.mxid = o.mxid
+                  WHERE o.room_id = g.room_id AND o.mxid <> w.ghost)";
     format!(
         "WITH wanted (n, connector, message, ghost, staff, is_first) AS (VALUES {values})
          SELECT 'message', m.remote_message, m.room_id, m.event_id, m.remote_user, m.state, g.membership,
-                s.membership, m.at, m.thread, w.n
+                s.membership, m.at, m.thread, w.n, CASE WHEN {others} THEN '{OTHERS}' ELSE '' END
          FROM wanted w CROSS JOIN messages m
          LEFT JOIN members g ON g.room_id = m.room_id AND g.mxid = w.ghost
          LEFT JOIN members s ON s.room_id = m.room_id AND s.mxid = w.staff
          WHERE m.connector = w.connector AND m.remote_message = w.message
          UNION ALL
-         SELECT 'direct', '', p.room_id, '', '', '', g.membership, s.membership, p.opened_at, '', w.n
+         SELECT 'direct', '', p.room_id, '', '', '', g.membership, s.membership, p.opened_at, '', w.n, ''
          FROM wanted w CROSS JOIN portals p CROSS JOIN members g
          LEFT JOIN members s ON s.room_id = p.room_id AND s.mxid = w.staff
          WHERE w.is_first = 1 AND p.direct_ghost = w.ghost AND p.direct_user = w.staff
-         AND g.room_id = p.room_id AND g.mxid = w.ghost AND g.membership = 'join'
+         AND g.room_id = p.room_id AND g.mxid = w.ghost AND g.membership = 'join' AND NOT {others}
          UNION ALL
-         SELECT 'subject', t.subject, t.room_id, '', '', CASE WHEN EXISTS (SELECT 1 FROM members o
-                JOIN ghosts ON ghosts.mxid = o.mxid WHERE o.room_id = g.room_id AND o.mxid <> w.ghost)
-                THEN 'others' ELSE '' END, g.membership, s.membership, p.opened_at, t.thread, w.n
+         SELECT 'subject', t.subject, t.room_id, '', '', '', g.membership, s.membership, p.opened_at, t.thread, w.n,
+                CASE WHEN {others} THEN '{OTHERS}' ELSE '' END
          FROM wanted w CROSS JOIN members g CROSS JOIN members s CROSS JOIN threads t CROSS JOIN portals p
          WHERE w.is_first = 1 AND g.mxid = w.ghost AND g.membership = 'join'
          AND s.room_id = g.room_id AND s.mxid = w.staff AND p.room_id = g.room_id
@@ -168,7 +175,7 @@ impl Places {
                 subject: row.try_get(1)?,
                 room,
                 thread: read_thread(row)?,
-                has_others: row.try_get::<String, _>(5)? == "others",
+                has_others: has_others(row)?,
             }),
             _ if self.direct.is_none() => self.direct = Some((room, read_membership(row, 7)?)),
             _ => {}
@@ -182,6 +189,10 @@ fn read_thread(row: &AnyRow) -> Result<Option<OwnedEventId>, Error> {
     if text.is_empty() { Ok(None) } else { parse(row, 9).map(Some) }
 }
 
+fn has_others(row: &AnyRow) -> Result<bool, Error> {
+    Ok(row.try_get::<String, _>(11)? == OTHERS)
+}
+
 fn read_known(row: &AnyRow, room: OwnedRoomId) -> Result<Known, Error> {
     Ok(Known {
         message: RemoteMessageId::new(row.try_get::<String, _>(1)?),
@@ -192,6 +203,7 @@ fn read_known(row: &AnyRow, room: OwnedRoomId) -> Result<Known, Error> {
         state: MessageState::parse(&row.try_get::<String, _>(5)?),
         ghost_is_in: read_membership(row, 6)? == Some(Membership::Join),
         staff_is_in: read_membership(row, 7)?.is_some(),
+        has_others: has_others(row)?,
     })
 }
 

@@ -13,6 +13,8 @@ pub struct Unread {
     pub read_to: Option<String>,
     /// Those who have joined, of staff as well.
     pub joined: Vec<OwnedUserId>,
+    /// It is a room in which the bot talks with somebody.
+    pub is_of_bot: bool,
 }
 
 /// Everything in the portal up to a place in the homeserver's order was taken in.
@@ -27,22 +29,28 @@ pub struct Watermark {
     pub active: bool,
 }
 
+/// Rooms that are read back.
+const TABLES: [&str; 2] = ["portals", "management_rooms"];
+
 impl Store {
-    /// The portals among these rooms.
+    /// The portals among these rooms, and those in which the bot talks with somebody.
     pub async fn unread(&self, rooms: &[OwnedRoomId]) -> Result<Vec<Unread>, Error> {
         let mut found: BTreeMap<OwnedRoomId, Unread> = BTreeMap::new();
         for chunk in rooms.chunks(sql::ROWS_AT_ONCE) {
             let list = sql::list(1, chunk.len());
             let mut query = sql::query(format!(
-                "SELECT p.room_id, p.read_to, m.mxid FROM portals p
-                 LEFT JOIN members m ON m.room_id = p.room_id AND m.membership = 'join' WHERE p.room_id IN ({list})"
+                "SELECT p.room_id, p.read_to, m.mxid, 0 FROM portals p
+                 LEFT JOIN members m ON m.room_id = p.room_id AND m.membership = 'join' WHERE p.room_id IN ({list})
+                 UNION ALL SELECT room_id, read_to, NULL, 1 FROM management_rooms WHERE room_id IN ({list})"
             ));
             for room in chunk {
                 query = query.bind(room.as_str());
             }
             for row in query.fetch_all(&mut *self.reader().await?).await? {
                 let (room, read_to): (OwnedRoomId, _) = (parse(&row, 0)?, row.try_get(1)?);
-                let unread = found.entry(room.clone()).or_insert_with(|| Unread { room, read_to, joined: Vec::new() });
+                let is_of_bot = row.try_get::<i64, _>(3)? != 0;
+                let unread = Unread { room: room.clone(), read_to, joined: Vec::new(), is_of_bot };
+                let unread = found.entry(room).or_insert(unread);
                 if row.try_get::<Option<String>, _>(2)?.is_some() {
                     unread.joined.push(parse(&row, 2)?);
                 }
@@ -79,17 +87,22 @@ impl Tx {
     /// Moves watermarks, none of them backwards.
     pub async fn set_watermarks(&mut self, watermarks: &[Watermark]) -> Result<(), Error> {
         for Watermark { room, read_to, read_at, active } in watermarks {
-            sqlx::query(
-                "UPDATE portals SET read_to = COALESCE($1, read_to), read_at = $2,
-                 active_at = CASE WHEN $3 = 1 THEN $2 ELSE active_at END
-                 WHERE room_id = $4 AND read_at <= $2",
-            )
-            .bind(read_to.as_deref())
-            .bind(*read_at)
-            .bind(i64::from(*active))
-            .bind(room.as_str())
-            .execute(&mut self.connection)
-            .await?;
+            for table in TABLES {
+                let done = sql::query(format!(
+                    "UPDATE {table} SET read_to = COALESCE($1, read_to), read_at = $2,
+                     active_at = CASE WHEN $3 = 1 THEN $2 ELSE active_at END
+                     WHERE room_id = $4 AND read_at <= $2"
+                ))
+                .bind(read_to.as_deref())
+                .bind(*read_at)
+                .bind(i64::from(*active))
+                .bind(room.as_str())
+                .execute(&mut self.connection)
+                .await?;
+                if done.rows_affected() > 0 {
+                    break;
+                }
+            }
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 
 #[derive(Clone)]
 pub struct Forgetful(Arc<Mutex<Inner>>);
@@ -32,6 +32,14 @@ struct Inner {
     requests: Vec<String>,
     /// What is said of the newest place, if not the truth.
     stale: Option<usize>,
+    /// What those wait for whose rooms are being made.
+    held: Option<Arc<Notify>>,
+    rooms_held: usize,
+    made: Vec<String>,
+    /// Rooms and users.
+    left: Vec<(String, String)>,
+    /// Rooms and words.
+    said: Vec<(String, String)>,
 }
 
 impl Forgetful {
@@ -74,6 +82,57 @@ impl Forgetful {
     pub fn stand_still(&self) {
         let mut inner = self.0.lock().unwrap();
         inner.stale = Some(inner.events.len());
+    }
+
+    /// From now on no room is made, until [`make_rooms`](Self::make_rooms).
+    pub fn hold_rooms(&self) {
+        self.0.lock().unwrap().held = Some(Arc::default());
+    }
+
+    pub fn make_rooms(&self) {
+        if let Some(held) = self.0.lock().unwrap().held.take() {
+            held.notify_waiters();
+        }
+    }
+
+    /// How many rooms were asked for and not made.
+    pub fn rooms_held(&self) -> usize {
+        self.0.lock().unwrap().rooms_held
+    }
+
+    pub fn made(&self) -> Vec<String> {
+        self.0.lock().unwrap().made.clone()
+    }
+
+    pub fn left(&self) -> Vec<(String, String)> {
+        self.0.lock().unwrap().left.clone()
+    }
+
+    /// Somebody is in a room.
+    pub fn let_in(&self, room: &str, user: &str) {
+        self.0.lock().unwrap().joined.entry(room.to_owned()).or_default().insert(user.to_owned());
+    }
+
+    pub fn has_joined(&self, room: &str, user: &str) -> bool {
+        self.0.lock().unwrap().joined.get(room).is_some_and(|joined| joined.contains(user))
+    }
+
+    /// What our users have said in a room, in order.
+    pub fn said_in(&self, room: &str) -> Vec<String> {
+        let inner = self.0.lock().unwrap();
+        inner.said.iter().filter(|(said_in, _)| said_in == room).map(|(_, words)| words.clone()).collect()
+    }
+
+    async fn make_room(&self) -> String {
+        let held = self.0.lock().unwrap().held.clone();
+        if let Some(held) = held {
+            let waiting = held.notified();
+            self.0.lock().unwrap().rooms_held += 1;
+            waiting.await;
+        }
+        let room = format!("!{}:x", unique("made"));
+        self.0.lock().unwrap().made.push(room.clone());
+        room
     }
 
     /// How often a room was read.
@@ -123,7 +182,19 @@ async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Respon
             Json(json!({ "room_id": room })).into_response()
         }
         ["v3", "rooms", room, "messages"] => homeserver.0.lock().unwrap().page(room, &query),
-        ["v3", "createRoom"] => Json(json!({ "room_id": format!("!{}:x", unique("made")) })).into_response(),
+        ["v3", "createRoom"] => Json(json!({ "room_id": homeserver.make_room().await })).into_response(),
+        ["v3", "rooms", room, "leave"] => {
+            homeserver.0.lock().unwrap().left.push(((*room).to_owned(), query["user_id"].clone()));
+            Json(json!({})).into_response()
+        }
+        ["v3", "rooms", room, "send", "m.room.message", _] => {
+            let room = (*room).to_owned();
+            let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
+            let content: Value = serde_json::from_slice(&body).unwrap();
+            let words = content["body"].as_str().unwrap_or_default().to_owned();
+            homeserver.0.lock().unwrap().said.push((room, words));
+            Json(json!({ "event_id": format!("${}", unique("sent")) })).into_response()
+        }
         ["v3", "rooms", _, "send", ..] => Json(json!({ "event_id": format!("${}", unique("sent")) })).into_response(),
         ["v3", "register"] => Json(json!({ "user_id": format!("@x:{}", servers().server_name) })).into_response(),
         _ => Json(json!({})).into_response(),

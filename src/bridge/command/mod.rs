@@ -13,12 +13,12 @@ use super::{Bridge, Language, Level, Text, notice::txn_id};
 use crate::{
     connector::Spoken,
     failure::Failure,
-    matrix::{Error, announcement},
-    store::Row,
+    matrix::{Error, NewRoom, announcement},
+    store::{Row, now},
 };
 use read::Request;
 use room::What;
-use ruma::RoomId;
+use ruma::{OwnedRoomId, RoomId, UserId};
 
 /// A network, as people speak of it.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +93,36 @@ impl Bridge {
             Err(Error::Refused { status: 403 | 404, .. }) => Ok(()),
             result => Ok(result.map(drop)?),
         }
+    }
+
+    /// Says something to one member of staff where nobody else reads it: where they talk with the bot, else in a room to
+    /// which it invites them.
+    pub(super) async fn tell_alone(&self, row: &Row, user: &UserId, text: &str) -> Result<(), Failure> {
+        let room = match self.store.management_room_of(user).await? {
+            Some(room) => room,
+            None => self.room_to_tell(row, user).await?,
+        };
+        self.say_as_bot(row, &room, text).await
+    }
+
+    async fn room_to_tell(&self, row: &Row, user: &UserId) -> Result<OwnedRoomId, Failure> {
+        let bot = self.homeserver.intent(&self.bot);
+        let made_for = format!("talk {user}");
+        let made = if row.attempts > 1 { bot.room_made_for(&made_for).await? } else { None };
+        let room = match made {
+            Some(room) => room,
+            None => {
+                let invite = vec![user.to_owned()];
+                let (name, topic, marks) = (None, None, Vec::new());
+                bot.create_room(&NewRoom { made_for, is_direct: true, name, topic, invite, marks }).await?
+            }
+        };
+        let mut tx = self.store.begin().await?;
+        tx.open_management_room(&room, user).await?;
+        // Everything in it is for the bot.
+        tx.begin_reading_as_bot(&room, "", now()).await?;
+        tx.commit().await?;
+        Ok(room)
     }
 
     async fn leave_saying(&self, row: &Row, room: &RoomId, text: &str) -> Result<(), Failure> {

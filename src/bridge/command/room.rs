@@ -10,7 +10,7 @@ use crate::{
     },
     failure::Failure,
     matrix::{self, content::Content},
-    store::{Error, NewRow, Portal, Queue, Row, Tx},
+    store::{Error, NewRow, Portal, Queue, Row, Tx, now},
 };
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId};
 use serde::{Deserialize, Serialize};
@@ -158,6 +158,7 @@ impl Bridge {
         if state.encrypted {
             return self.say_as_bot(row, room, &language.say(&Text::BotEncrypted)).await;
         }
+        let asked_at = now();
         let backlog = bot.events_since(room, invitation.as_str()).await?;
         let is_ours = |sender: &ruma::UserId| self.is_ours(sender);
         let events: Vec<Event<'_>> = backlog
@@ -167,9 +168,10 @@ impl Bridge {
             .collect();
         let asked: Vec<Asked> = events.iter().filter_map(Asked::of).collect();
         if asked.is_empty() {
-            return self.say_as_bot(row, room, &texts::welcome(language, &self.networks())).await;
+            self.say_as_bot(row, room, &texts::welcome(language, &self.networks())).await?;
         }
         let mut tx = self.store.begin().await?;
+        tx.begin_reading_as_bot(room, &backlog.read_to, asked_at).await?;
         let new = tx.first_seen(&asked.iter().map(|asked| asked.event.to_string()).collect::<Vec<_>>()).await?;
         let new = asked.iter().filter(|asked| new.contains(asked.event.as_str()));
         tx.enqueue(Queue::Inbox, new.map(Asked::row).collect());

@@ -115,9 +115,10 @@ impl Bridge {
         let mut reading = Reading { events: Vec::new(), newest: Newest::default(), watermark, certain_since };
         let after = portal.read_to.as_deref();
         let mut refusal = None;
-        for ghost in portal.joined.iter().filter(|user| self.ghosts.is_ghost(user)) {
+        let bot = portal.is_of_bot.then_some(&self.bot);
+        for reader in portal.joined.iter().filter(|user| self.ghosts.is_ghost(user)).chain(bot) {
             reading.events.clear();
-            let reader = self.homeserver.intent(ghost);
+            let reader = self.homeserver.intent(reader);
             let mut result = self.walk(&reader, &mut reading, after).await;
             if let Err(Walk::Refused(error @ matrix::Error::Refused { status: 400, .. })) = &result {
                 // The homeserver's order is another one: it begins anew.

@@ -58,7 +58,8 @@ impl Bridge {
 
     /// Those in which somebody wrote lately, the last one first.
     async fn read_active_portals(&self, state: State) -> Result<(), Failure> {
-        let portals = self.store.active_portals(now() - LATELY, MOST).await?;
+        let mut portals = self.store.active_portals(now() - LATELY, MOST).await?;
+        portals.extend(self.store.active_management_rooms(now() - LATELY, MOST).await?);
         let mut recovered = 0;
         let mut read = 0;
         for some in portals.chunks(IN_A_ROUND) {
@@ -80,6 +81,7 @@ impl Bridge {
         let before = now() - REST;
         let mut portals = self.store.longest_unread(before, now() - LATELY, IN_A_SWEEP).await?;
         portals.extend(self.store.longest_unread(before, 0, IN_A_SWEEP).await?);
+        portals.extend(self.store.longest_unread_management_rooms(before, 1).await?);
         portals.sort();
         portals.dedup();
         let recovered = self.read_back(&portals, false).await?;

@@ -37,7 +37,7 @@ use crate::{
     failure::Failure,
     ids::RemoteUserId,
     language::Language,
-    message::{Body, Delivery, Inbound, Instructions, RawArrival, Sent},
+    message::{Body, Delivery, Form, Inbound, Instructions, RawArrival, Sent},
     tls,
     yaml::{self, Document},
 };
@@ -114,6 +114,8 @@ impl Connector for Email {
             typing: false,
             read_marks: false,
             profiles: false,
+            forms: &[Form::Thread],
+            addressed: true,
         }
     }
 

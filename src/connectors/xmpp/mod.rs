@@ -77,6 +77,8 @@ impl Connector for Xmpp {
             typing: true,
             read_marks: true,
             profiles: true,
+            forms: &[],
+            addressed: false,
         }
     }
 

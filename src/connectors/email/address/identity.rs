@@ -2,7 +2,9 @@
 
 use super::{ADDRESS_OCTETS, LOCAL_OCTETS, People, host_name, is_dot_atom, unhex};
 use crate::{
+    connectors::email::text::clean,
     ids::{DeliveryId, LocalUser, RemoteMessageId},
+    language::Language,
     message::Writer,
 };
 
@@ -27,6 +29,7 @@ pub struct Identity {
     host: String,
     delimiter: char,
     people: People,
+    language: Language,
 }
 
 /// Who writes, as a mail says it.
@@ -63,12 +66,25 @@ impl Identity {
         if !is_dot_atom(&example) || !example.is_ascii() {
             return Err(format!("{local:?} has characters that an address cannot have, or dots at the wrong place"));
         }
-        Ok(Self { domain, prefix, suffix, host, delimiter: '+', people: People::default() })
+        Ok(Self {
+            domain,
+            prefix,
+            suffix,
+            host,
+            delimiter: '+',
+            people: People::default(),
+            language: Language::default(),
+        })
     }
 
     /// With another one of [`DELIMITERS`] than `+`, which Exchange would take for a part of the name.
     pub fn with_delimiter(self, delimiter: char) -> Self {
         Self { delimiter, ..self }
+    }
+
+    /// With the language of what stands around names.
+    pub fn with_language(self, language: Language) -> Self {
+        Self { language, ..self }
     }
 
     /// With a table of people. The error names two of them who would be reached under one address.
@@ -95,6 +111,13 @@ impl Identity {
         let reply_to = (!self.is_ours(&address) && self.is_ours(&return_path)).then(|| return_path.clone());
         let (name, signature) = (self.people.name_of(writer), self.people.signature_of(writer));
         Some(Sender { name, address, return_path, reply_to, signature })
+    }
+
+    /// The same for the words of somebody outside: both names, the address of who passes them on, and no signature.
+    pub fn passing_on(&self, sender: Sender, author: &str) -> Sender {
+        let office = if sender.name.is_empty() { &sender.address } else { &sender.name };
+        let name = self.language.look_up("mail-passed-on", &[("author", author), ("office", office)]);
+        Sender { name: clean::line(&name, clean::NAME), signature: None, ..sender }
     }
 
     /// The address that this member of staff writes from.

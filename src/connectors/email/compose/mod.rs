@@ -58,6 +58,10 @@ pub fn compose(identity: &Identity, delivery: &Delivery) -> Result<Mail, Failure
     let sender = identity
         .sender(&delivery.writer, &delivery.id)
         .ok_or_else(|| internal("the writer's name is too long for an address, or the address is somebody else's"))?;
+    let sender = match &delivery.author {
+        Some(author) => identity.passing_on(sender, author),
+        None => sender,
+    };
     let to = address::remote(delivery.to.as_str())
         .ok_or_else(|| Failure::permanent(Reason::UnknownRecipient, "not an e-mail address"))?;
     let message = identity.message_id(&delivery.id);

@@ -21,6 +21,7 @@ pub fn delivery(text: &str) -> Delivery {
     Delivery {
         id: DeliveryId::new(ID),
         writer: Writer { user: LocalUser::new("anna"), name: "Anna Muster".into() },
+        author: None,
         to: RemoteUserId::new("bob@example.org"),
         audience: vec![RemoteUserId::new("bob@example.org")],
         copies: Vec::new(),
@@ -456,4 +457,17 @@ fn the_same_delivery_gives_the_same_bytes() {
     delivery.body.html = Some("<b>x</b>".into());
     delivery.attachments = vec![file("x", "image/png", b"x")];
     assert_eq!(mail(&delivery), mail(&delivery));
+}
+
+#[test]
+fn the_words_of_somebody_outside_come_in_both_names_and_without_a_signature() {
+    let passed_on = Delivery { author: Some("Bob <x@y>\r\nBcc: z".into()), ..delivery("Guten Tag") };
+    let mail = compose(&with_signature(), &passed_on).unwrap();
+    let text = String::from_utf8(mail.bytes).unwrap();
+    let from = text.split("\r\n").find(|line| line.starts_with("From: ")).unwrap().to_owned();
+    assert!(text.contains("<bauamt@kiel.example>\r\n"), "{from}");
+    assert!(!text.contains("\r\nBcc:") && !text.contains("-- \r\n"), "{text}");
+    let parsed = mail_parser::MessageParser::default().parse(text.as_bytes()).unwrap();
+    let name = parsed.from().unwrap().first().unwrap().name().unwrap().to_owned();
+    assert!(name.starts_with("Bob <x@y>") && name.contains("(über Anna Muster"), "{name}");
 }

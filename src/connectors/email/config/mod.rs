@@ -146,6 +146,7 @@ impl Config {
         let Section { domain, from, from_name, delimiter, offices, people, .. } = section;
         let from = from.replace("{domain}", &domain);
         let identity = Identity::new(&domain, &from).map_err(|e| document.error(SECTION, e))?;
+        let identity = identity.with_language(document.read::<Core>()?.language);
         let identity =
             people::Written { from_name, delimiter, offices, people }.complete(SECTION, document, identity)?;
         let Section {

@@ -154,6 +154,7 @@ mod tests {
         Delivery {
             id: DeliveryId::new("id1"),
             writer: Writer { user: LocalUser::new("anna"), name: "Anna Muster".into() },
+            author: None,
             to: RemoteUserId::new("bob@xmpp.test"),
             audience: vec![RemoteUserId::new("bob@xmpp.test")],
             copies: Vec::new(),

@@ -19,21 +19,21 @@ impl<K, V> Default for Memory<K, V> {
 }
 
 impl<K: Hash + Eq, V: Clone> Memory<K, V> {
-    pub(super) fn recall<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<V>
+    pub fn recall<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    pub(super) fn forget<Q: Hash + Eq + ?Sized>(&self, key: &Q)
+    pub fn forget<Q: Hash + Eq + ?Sized>(&self, key: &Q)
     where
         K: Borrow<Q>,
     {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
-    pub(super) fn remember(&self, key: K, value: V) {
+    pub fn remember(&self, key: K, value: V) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED && !known.contains_key(&key) {
             known.clear();

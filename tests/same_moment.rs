@@ -1,0 +1,95 @@
+//! What happens while the homeserver is still at work: no real one can be held in the middle of a request.
+
+use crate::common::{
+    Fehmarn, Letter, Outside, Setup,
+    forgetful::Forgetful,
+    homeserver::{Homeserver, message, user},
+    lmtp, until,
+    wait::unique,
+};
+use reqwest::StatusCode;
+use serde_json::json;
+
+struct Scene {
+    homeserver: Forgetful,
+    push: Homeserver,
+    fehmarn: Fehmarn,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let homeserver = Forgetful::start().await;
+        let mut setup = Setup::new();
+        setup.homeserver = homeserver.url();
+        setup.listen_port = setup.slot.spare_ports[1];
+        let push = Homeserver::asking(&setup.slot, setup.listen_port);
+        let fehmarn = setup.start_without_waiting();
+        fehmarn.wait_for_log("the homeserver reaches us").await;
+        fehmarn.wait_for_log("were read back").await;
+        Self { homeserver, push, fehmarn }
+    }
+
+    async fn push(&self, event: &serde_json::Value) {
+        self.homeserver.add(event);
+        assert_eq!(self.push.push(&unique("txn"), std::slice::from_ref(event)).await, StatusCode::OK);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_invited_while_a_room_for_a_mail_is_being_made_comes_there_and_the_made_room_is_left() {
+    let scene = Scene::new().await;
+    let (anna, bob) = (unique("anna"), Outside::new("Bob"));
+    let (ghost, slot) = (scene.fehmarn.slot().ghost(&bob.address), scene.fehmarn.slot());
+    let to = format!("{anna}@{}", slot.domain);
+    scene.homeserver.hold_rooms();
+    let letter = Letter::new(&bob, &to).subject("Frage").text("Eine Frage").bytes();
+    assert!(lmtp::hand_over(slot.lmtp_port, &bob.address, &to, &letter).await.unwrap().starts_with("250"));
+    until("a room that is being made", async || (scene.homeserver.rooms_held() == 1).then_some(())).await;
+
+    let room = format!("!{}:x", unique("room"));
+    scene.homeserver.let_in(&room, &user(&anna));
+    let mut invitation = message(&room, &user(&anna), "");
+    invitation["type"] = json!("m.room.member");
+    invitation["state_key"] = json!(ghost);
+    invitation["content"] = json!({ "membership": "invite", "is_direct": true });
+    scene.push(&invitation).await;
+    until("the ghost", async || scene.homeserver.has_joined(&room, &ghost).then_some(())).await;
+    until("its row", async || scene.fehmarn.rows("join").is_empty().then_some(())).await;
+    scene.homeserver.make_rooms();
+
+    until("the mail", async || scene.homeserver.said_in(&room).contains(&"Eine Frage".to_owned()).then_some(())).await;
+    assert_eq!(scene.homeserver.made().len(), 1);
+    let made = &scene.homeserver.made()[0];
+    assert!(scene.homeserver.said_in(made).is_empty(), "nobody speaks in the room that was left");
+    assert_eq!(scene.homeserver.left(), [(made.clone(), ghost)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_bot_was_asked_is_answered_though_it_was_never_pushed() {
+    let scene = Scene::new().await;
+    let (anna, room) = (user(&unique("anna")), format!("!{}:x", unique("room")));
+    let before = message(&room, &anna, "status");
+    scene.homeserver.add(&before);
+    let mut invitation = message(&room, &anna, "");
+    invitation["type"] = json!("m.room.member");
+    invitation["state_key"] = json!(scene.fehmarn.slot().bot_id());
+    invitation["content"] = json!({ "membership": "invite", "is_direct": true });
+    scene.push(&invitation).await;
+    until("a greeting", async || (scene.homeserver.said_in(&room).len() == 1).then_some(())).await;
+
+    let forgotten = message(&room, &anna, "hilfe");
+    scene.homeserver.add(&forgotten);
+    scene.push(&message("!elsewhere:x", &anna, "x")).await;
+    // A transaction that comes again makes Fehmarn doubt.
+    for _ in 0..2 {
+        assert_eq!(scene.push.push("again", &[]).await, StatusCode::OK);
+    }
+    until("an answer", async || (scene.homeserver.said_in(&room).len() == 2).then_some(())).await;
+    assert!(scene.homeserver.said_in(&room)[1].contains("diese Übersicht"), "{:?}", scene.homeserver.said_in(&room));
+    let next = message(&room, &anna, "hilfe");
+    scene.push(&next).await;
+    until("another answer", async || (scene.homeserver.said_in(&room).len() == 3).then_some(())).await;
+    assert_eq!(scene.push.push("again", &[forgotten, next]).await, StatusCode::OK);
+    until("empty queues", async || scene.fehmarn.rows("").is_empty().then_some(())).await;
+    assert_eq!(scene.homeserver.said_in(&room).len(), 3, "each is answered once, and what was said before is not");
+}
