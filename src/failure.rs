@@ -36,6 +36,8 @@ pub enum Reason {
     Unreachable,
     /// The other side answered that it is not able to now.
     Busy,
+    /// The writer is not in the remote room, and is not let in.
+    NotInRoom,
     /// Our own access was not accepted: an admin must act.
     AccessDenied,
     /// What was written or received cannot be carried over.
@@ -45,13 +47,14 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::UnknownRecipient,
         Self::MailboxFull,
         Self::Refused,
         Self::TooLarge,
         Self::Unreachable,
         Self::Busy,
+        Self::NotInRoom,
         Self::AccessDenied,
         Self::Unreadable,
         Self::Internal,
@@ -73,6 +76,7 @@ impl Reason {
             Self::TooLarge => "too-large",
             Self::Unreachable => "unreachable",
             Self::Busy => "busy",
+            Self::NotInRoom => "not-in-room",
             Self::AccessDenied => "access-denied",
             Self::Unreadable => "unreadable",
             Self::Internal => "internal",

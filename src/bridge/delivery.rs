@@ -289,11 +289,14 @@ impl Bridge {
     /// The ghosts that are served together, by network. `also`: one that has not joined yet.
     pub(super) fn audiences(&self, portal: &Portal, also: Option<&UserId>) -> Vec<Audience> {
         let mut audiences: BTreeMap<&'static str, Vec<_>> = BTreeMap::new();
+        let rooms = self.remote_rooms_in(portal);
         for (user, member) in &portal.members {
             if member.membership != Membership::Join && also != Some(user) {
                 continue;
             }
-            if let Some((connector, remote)) = self.remote_of(user) {
+            if let Some((connector, remote)) = self.remote_of(user)
+                && !self.is_served(&rooms, connector, &remote)
+            {
                 audiences.entry(connector).or_default().push((user.clone(), remote));
             }
         }
@@ -306,9 +309,15 @@ impl Bridge {
     /// Whom a ghost stands for; `None` for everybody else, and for a ghost that could stand for nobody.
     pub(super) fn remote_of(&self, user: &UserId) -> Option<(&'static str, RemoteUserId)> {
         let (name, address) = self.ghosts.parse(user)?;
-        let remote = self.connectors.get(name)?.parse_address(&address)?;
+        let port = self.connectors.get(name)?;
         // Each remote user has one ghost: a second spelling of an address is nobody's.
-        (self.ghosts.ghost(name, &remote)?.as_str() == user.as_str()).then_some((name, remote))
+        let is_its = |remote: &RemoteUserId| self.ghosts.ghost(name, remote).is_some_and(|ghost| ghost == *user);
+        let person = port.parse_address(&address).filter(is_its);
+        let remote = person.or_else(|| match RemoteUserId::new(address.as_str()).room() {
+            Some(room) => port.parse_room(room.as_str()).map(|room| RemoteUserId::of_room(&room)),
+            None => port.parse_occupant(&address),
+        });
+        remote.filter(is_its).map(|remote| (name, remote))
     }
 
     /// What a new conversation in this room is about: the room's name, if people have given it one.

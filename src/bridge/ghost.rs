@@ -94,14 +94,16 @@ impl Bridge {
         };
         let given = name.map(|name| name.chars().take(NAME_LIMIT).collect::<String>()).filter(|name| !name.is_empty());
         let intent = self.homeserver.intent(&mxid);
+        // A room without a name is called by its address.
+        let unnamed = if user.room().is_some() { user.address() } else { user.as_str() };
         let name = match (&known, given) {
-            (Some(name), Some(given)) if name == user.as_str() && given != *name => {
+            (Some(name), Some(given)) if name == unnamed && given != *name => {
                 intent.set_name(&given).await?;
                 given
             }
             (Some(_), _) => return Ok(mxid),
             (None, given) => {
-                let name = given.unwrap_or_else(|| user.as_str().to_owned());
+                let name = given.unwrap_or_else(|| unnamed.to_owned());
                 intent.register(&name).await?;
                 name
             }

@@ -6,6 +6,7 @@ use super::{
     command::{Asked, Welcome},
     join::{Decline, Join},
     original::Wanted,
+    remote_room::Expel,
     status::Shown,
     worker::Done,
 };
@@ -48,6 +49,7 @@ impl Bridge {
             "decline" => self.decline(row, &payload::<Decline>(row)?).await.map(|()| Done::default()),
             "welcome" => self.welcome(row, &payload::<Welcome>(row)?).await.map(|()| Done::default()),
             "command" => self.answer(row, &payload::<Asked>(row)?).await.map(|()| Done::default()),
+            "expel" => self.expel(&payload::<Expel>(row)?).await.map(|()| Done::default()),
             "original" => self.show_original(row, &payload::<Wanted>(row)?).await.map(|()| Done::default()),
             "again" => self.send_again(row, &payload::<Again>(row)?).await,
             "status" => self.show(&row.source, &payload::<Shown>(row)?).await,
@@ -69,6 +71,7 @@ impl Bridge {
             Inbound::Receipt(receipt) => self.take_receipt(row, &receipt).await,
             Inbound::TakenBack(gone) => self.hide(row, &gone).await,
             Inbound::Reactions(reactions) => self.show_reactions(row, &reactions).await,
+            Inbound::InRoom(in_room) => self.happened(row, &in_room).await,
         }
     }
 }

@@ -30,6 +30,7 @@ mod quote;
 mod reaction;
 mod receipt;
 mod reconcile;
+mod remote_room;
 mod router;
 mod status;
 mod texts;
@@ -47,6 +48,7 @@ pub use memory::Memory;
 pub use notice::Notice;
 pub use permission::{Level, Permissions};
 pub use reconcile::Reconcile;
+pub use remote_room::Location;
 pub use status::Statuses;
 pub use texts::{Language, Text};
 

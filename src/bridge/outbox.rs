@@ -13,6 +13,7 @@ use super::{
 use crate::{
     connector::Connector,
     failure::{Failure, Reason},
+    ids::RemoteMessageId,
     matrix::{
         self,
         status::{Cause, SendState},
@@ -117,7 +118,7 @@ impl Bridge {
         if connector.capabilities().edits {
             return Ok(Some(Delivery {
                 thread: known.place(outgoing, None),
-                replaces: Some(own.remote_message.clone()),
+                replaces: Some(self.as_said(&known.crossed, own).clone()),
                 body: new.body.clone(),
                 attachments: changed.file.into_iter().collect(),
                 ..written_last(outgoing)
@@ -136,6 +137,18 @@ impl Bridge {
             attachments: changed.file.into_iter().collect(),
             ..written_last(outgoing)
         }))
+    }
+
+    /// What its writer calls a message; a remote room may have given it another name.
+    fn as_said<'m>(&self, crossed: &'m [Message], own: &'m Message) -> &'m RemoteMessageId {
+        let port = self.connectors.get(own.connector.as_str());
+        let is_there = |message: &&Message| {
+            let room = own.remote_user.room();
+            message.event_id == own.event_id
+                && room.is_some()
+                && port.and_then(|port| port.room_of(&message.remote_user)) == room
+        };
+        crossed.iter().find(is_there).map_or(&own.remote_message, |message| &message.remote_message)
     }
 
     /// A reaction alone. `None`: the recipient does not know what it is about.
@@ -276,7 +289,16 @@ fn done(
     };
     // A set of reactions takes the place of another: none of them can be taken back by itself, and no withdrawal can.
     let is_message = delivery.reactions.is_none() && delivery.takes_back.is_none();
-    let messages = outgoing.parts.iter().filter(|_| is_message).map(message).collect();
+    let mut messages: Vec<Message> = outgoing.parts.iter().filter(|_| is_message).map(message).collect();
+    if let Some((remote_user, remote_message)) = &sent.said_as {
+        let as_said = |message: &Message| Message {
+            remote_user: remote_user.clone(),
+            remote_message: remote_message.clone(),
+            ..message.clone()
+        };
+        let named: Vec<Message> = messages.iter().map(as_said).collect();
+        messages.extend(named);
+    }
     let thread = known.after(row, outgoing, &delivery, sent);
     Done { messages, thread, originals: Vec::new(), follow_up, accepted: None }
 }

@@ -4,7 +4,7 @@ use super::{
     Untold,
     limit::{Deed, Reached},
 };
-use crate::failure::Reason;
+use crate::{failure::Reason, message::Parting};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -103,6 +103,20 @@ pub enum Text<'a> {
         person: &'a str,
     },
     PollAsText,
+    NoSuchRoom,
+    /// The remote room has a portal already.
+    RoomElsewhere {
+        link: &'a str,
+    },
+    /// Under which name somebody in a remote room goes on.
+    NowCalled {
+        name: &'a str,
+    },
+    /// A remote room has sent a member of staff away, or does not let them in.
+    ShutOut {
+        name: &'a str,
+        parting: &'a Parting,
+    },
     /// Of the bot.
     BotOnlyAlone,
     BotEncrypted,
@@ -189,6 +203,10 @@ impl Language {
             Text::TooMuch(Deed::Conversation, Reached::Day(count)) => {
                 self.look_up("too-many-conversations-day", &[("count", &count.to_string())])
             }
+            Text::NoSuchRoom => self.look_up("no-such-room", &[]),
+            Text::RoomElsewhere { link } => self.look_up("room-elsewhere", &[("link", link)]),
+            Text::NowCalled { name } => self.look_up("now-called", &[("name", name)]),
+            Text::ShutOut { name, parting } => self.shut_out(name, parting),
             Text::BotOnlyAlone => self.look_up("bot-only-alone", &[]),
             Text::BotEncrypted => self.look_up("bot-encrypted", &[]),
             Text::NotAnAddress => self.look_up("not-an-address", &[]),
@@ -196,6 +214,24 @@ impl Language {
             Text::Topic { person } => self.look_up("topic", &[("person", person)]),
             Text::PollAsText => self.look_up("poll-as-text", &[]),
         }
+    }
+
+    fn shut_out(self, name: &str, parting: &Parting) -> String {
+        let said = match parting {
+            Parting::Banned(_) => self.look_up("shut-out-banned", &[("name", name)]),
+            Parting::NotAdmitted => self.look_up("shut-out-not-admitted", &[("name", name)]),
+            Parting::NeedsPassword => self.look_up("shut-out-password", &[("name", name)]),
+            Parting::Left | Parting::Renamed(_) | Parting::Kicked(_) => {
+                self.look_up("shut-out-kicked", &[("name", name)])
+            }
+        };
+        let words = match parting {
+            Parting::Kicked(Some(words)) | Parting::Banned(Some(words)) => {
+                self.look_up("shut-out-words", &[("words", words)])
+            }
+            _ => String::new(),
+        };
+        format!("{said} {words} {}", self.look_up("shut-out-next", &[])).replace("  ", " ")
     }
 
     /// What people can do about a message that was given up; nothing where another attempt would end alike.

@@ -2,7 +2,7 @@
 
 use super::{Bridge, Level};
 use crate::{
-    connector::{Directory, Profile},
+    connector::{Attendance, Directory, Profile},
     failure::Failure,
     ids::LocalUser,
     store::now,
@@ -67,5 +67,9 @@ impl Directory for Bridge {
             None => Bytes::new(),
         };
         Ok(Some(Profile { name: profile.displayname.unwrap_or_else(|| user.to_string()), picture }))
+    }
+
+    async fn attendance(&self, connector: &str) -> Result<Vec<Attendance>, Failure> {
+        self.attendees(connector).await
     }
 }

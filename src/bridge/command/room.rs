@@ -167,7 +167,7 @@ impl Bridge {
             .collect();
         let asked: Vec<Asked> = events.iter().filter_map(Asked::of).collect();
         if asked.is_empty() {
-            return self.say_as_bot(row, room, &texts::welcome(language, &self.networks())).await;
+            return self.say_as_bot(row, room, &texts::welcome(language, &self.networks(), self.room_example())).await;
         }
         let mut tx = self.store.begin().await?;
         let new = tx.first_seen(&asked.iter().map(|asked| asked.event.to_string()).collect::<Vec<_>>()).await?;

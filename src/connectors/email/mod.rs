@@ -145,7 +145,7 @@ impl Connector for Email {
         let mut mail = compose::compose(&self.identity, delivery)?;
         mail.bytes = self.dkim.sign(mail.bytes, delivery.written_at)?;
         let receipt_follows = self.smtp.send(&mail).await?;
-        Ok(Sent { message: mail.message, subject: Some(mail.topic), receipt_follows })
+        Ok(Sent { message: mail.message, subject: Some(mail.topic), receipt_follows, said_as: None })
     }
 
     fn normal_subject(&self, subject: &str) -> String {

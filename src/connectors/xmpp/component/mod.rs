@@ -7,7 +7,7 @@ mod session;
 mod stanza;
 mod stream;
 
-use super::{address::Identity, config::Server};
+use super::{address::Identity, config::Server, muc::Rooms};
 use crate::{
     connector::{Finding, Inbox},
     failure::{Failure, Reason},
@@ -46,15 +46,16 @@ pub struct Component {
     server: Server,
     identity: Arc<Identity>,
     language: Language,
+    rooms: Arc<Rooms>,
     orders: mpsc::Sender<Order>,
     /// Taken by the one who runs it.
     waiting: Mutex<mpsc::Receiver<Order>>,
 }
 
 impl Component {
-    pub fn new(server: Server, identity: Arc<Identity>, language: Language) -> Self {
+    pub fn new(server: Server, identity: Arc<Identity>, language: Language, rooms: Arc<Rooms>) -> Self {
         let (orders, waiting) = mpsc::channel(WAITING);
-        Self { server, identity, language, orders, waiting: Mutex::new(waiting) }
+        Self { server, identity, language, rooms, orders, waiting: Mutex::new(waiting) }
     }
 
     /// Hands stanzas over. `Ok` only if the server has proved that it has all of them.
@@ -85,7 +86,7 @@ impl Component {
     /// Keeps a stream open until `stop`.
     pub async fn run(&self, inbox: Inbox, stop: CancellationToken) {
         let mut orders = self.waiting.lock().await;
-        let reception = Reception::new(self.identity.clone(), inbox, self.language);
+        let reception = Reception::new(self.identity.clone(), inbox, self.language, self.rooms.clone());
         let mut failures = 0;
         while !stop.is_cancelled() {
             let (server, domain) = (&self.server.host, &self.identity.domain);
@@ -93,6 +94,7 @@ impl Component {
                 None => return,
                 Some(Ok(stream)) => {
                     tracing::info!(server, %domain, "connected to the XMPP server");
+                    self.rooms.begin_anew();
                     let (end, worked) =
                         Session::new(stream, &reception, &self.identity, stop.clone()).run(&mut orders).await;
                     failures = if worked { 0 } else { failures + 1 };

@@ -1,0 +1,189 @@
+//! The task that brings ours into rooms, and back in: after a new stream, after the end of a service, and when a room has
+//! forgotten them (XEP-0410).
+
+use super::{
+    compose::{self, History},
+    rooms::{Rooms, Standing, Step},
+};
+use crate::{
+    connector::{Cursor, Inbox, now},
+    connectors::xmpp::{address::Identity, component::Component},
+    failure::Failure,
+    ids::{LocalUser, RemoteRoomId},
+};
+use futures_util::{StreamExt, stream};
+use std::time::Duration;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use xmpp_parsers::jid::BareJid;
+
+/// Between two looks, if nothing has changed.
+const EVERY: Duration = Duration::from_secs(15);
+const ROOMS_AT_ONCE: usize = 16;
+/// The room has to have told everything within this time.
+const ENTERING: Duration = Duration::from_secs(20);
+/// Clocks differ; what comes twice is recognised.
+const MARGIN: u64 = 120;
+/// Nobody wants to read what is older.
+const LONGEST: u64 = 7 * 86_400;
+
+/// Keeps just those in rooms who are to be there, until `stop`.
+pub async fn keep(rooms: &Rooms, component: &Component, identity: &Identity, inbox: &Inbox, stop: &CancellationToken) {
+    let keeper = Keeper { rooms, component, identity, inbox };
+    while !stop.is_cancelled() {
+        let wait = timeout(EVERY, rooms.wake.notified());
+        if stop.run_until_cancelled(wait).await.is_none() {
+            return;
+        }
+        stop.run_until_cancelled(keeper.look()).await;
+    }
+}
+
+struct Keeper<'a> {
+    rooms: &'a Rooms,
+    component: &'a Component,
+    identity: &'a Identity,
+    inbox: &'a Inbox,
+}
+
+/// The name of the cursor that says up to when a room was heard, in milliseconds since 1970.
+pub fn cursor(room: impl std::fmt::Display) -> Cursor {
+    Cursor { name: format!("room {room}"), value: now().to_string() }
+}
+
+impl Keeper<'_> {
+    async fn look(&self) {
+        let attendance = match self.inbox.attendance().await {
+            Ok(attendance) => attendance,
+            Err(failure) => {
+                tracing::warn!(detail = failure.detail, "cannot ask who is to be in which room; trying again");
+                return;
+            }
+        };
+        let plans = stream::iter(self.rooms.plan(&attendance));
+        plans.for_each_concurrent(ROOMS_AT_ONCE, |(room, steps)| self.work(room, steps)).await;
+        self.rooms.end_round();
+    }
+
+    /// One after the other: who comes first asks for what was missed, and the names of ours are known before others come.
+    async fn work(&self, room: BareJid, steps: Vec<Step>) {
+        for step in steps {
+            if let Err(failure) = self.take(&room, step).await {
+                tracing::info!(detail = failure.detail, "a room cannot be reached; trying again");
+                return;
+            }
+        }
+    }
+
+    async fn take(&self, room: &BareJid, step: Step) -> Result<(), Failure> {
+        let id = RemoteRoomId::new(room.as_str());
+        match step {
+            Step::Leave { user, nick } => {
+                self.rooms.lost(room, &user);
+                if let Some(from) = self.identity.full_address_of(&user) {
+                    self.component.send(vec![compose::leave(&from, &id, &nick)], String::new()).await?;
+                }
+                Ok(())
+            }
+            Step::Enter { user, name } => {
+                let entered = self.enter(room, &user, &name).await;
+                if entered.is_err() {
+                    self.rooms.lost(room, &user);
+                }
+                entered
+            }
+            Step::Rename { user, name } => match self.rooms.rename(room, &user, &name) {
+                Some(presence) => self.component.send(vec![presence], String::new()).await,
+                None => Ok(()),
+            },
+            Step::Ask { user, nick } => {
+                let Some(from) = self.identity.full_address_of(&user) else { return Ok(()) };
+                let answer = self.component.ask(compose::self_ping(&from, &id, &nick)).await;
+                match answer.map_or_else(|failure| is_inside(&failure), |_| Some(true)) {
+                    Some(true) => self.rooms.confirm(room, &user),
+                    Some(false) => {
+                        self.rooms.lost(room, &user);
+                        self.rooms.look();
+                    }
+                    None => {}
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn enter(&self, room: &BareJid, user: &LocalUser, name: &str) -> Result<(), Failure> {
+        let is_first = self.rooms.is_first(room);
+        let heard = if is_first { self.inbox.cursor(&cursor(room).name).await? } else { None };
+        let history = heard.and_then(|at| at.parse().ok()).map_or(History::None, |at| missed_since(at, now()));
+        let Some(presence) = self.rooms.enter(room, user, name, history) else { return Ok(()) };
+        self.component.send(vec![presence], String::new()).await?;
+        let told_all = timeout(ENTERING, self.until_decided(room, user)).await.is_ok();
+        if !told_all && self.rooms.is_inside(room, user) {
+            // Some rooms have no topic to end with.
+            self.rooms.confirm(room, user);
+        }
+        match self.rooms.standing(room, user) {
+            Standing::In if is_first => self.inbox.accept(Vec::new(), Some(cursor(room))).await,
+            Standing::In | Standing::Shut(_) => Ok(()),
+            Standing::OnTheWay | Standing::Absent(_) => {
+                Err(Failure::transient(crate::failure::Reason::Unreachable, "a room does not answer"))
+            }
+        }
+    }
+
+    async fn until_decided(&self, room: &BareJid, user: &LocalUser) {
+        let mut changes = self.rooms.changes();
+        while matches!(self.rooms.standing(room, user), Standing::OnTheWay) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// How far back a room is to tell, that was heard last at `heard`; both in milliseconds since 1970.
+fn missed_since(heard: i64, now: i64) -> History {
+    let seconds = u64::try_from((now - heard) / 1000).unwrap_or(0);
+    History::Seconds((seconds + MARGIN).min(LONGEST))
+}
+
+/// What an error says that answers a ping to oneself (XEP-0410 section 3.2); `None`: nothing.
+fn is_inside(failure: &Failure) -> Option<bool> {
+    match failure.detail.split(' ').next().unwrap_or_default() {
+        // The ping came through, and who got it does not know pings; or has another name meanwhile.
+        "service-unavailable" | "feature-not-implemented" | "item-not-found" => Some(true),
+        "remote-server-not-found" | "remote-server-timeout" => None,
+        _ if failure.detail.contains('(') => Some(false),
+        // There was no answer at all.
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Reason;
+
+    #[test]
+    fn only_what_the_room_itself_says_means_that_one_is_out() {
+        for (detail, inside) in [
+            ("not-acceptable (cancel)", Some(false)),
+            ("forbidden (auth)", Some(false)),
+            ("service-unavailable (cancel)", Some(true)),
+            ("feature-not-implemented (cancel)", Some(true)),
+            ("item-not-found (cancel)", Some(true)),
+            ("remote-server-timeout (wait)", None),
+            ("the XMPP server does not answer", None),
+        ] {
+            assert_eq!(is_inside(&Failure::transient(Reason::Busy, detail)), inside, "{detail}");
+        }
+    }
+
+    #[test]
+    fn a_room_tells_what_was_missed_and_not_more() {
+        assert_eq!(missed_since(1_000, 61_000), History::Seconds(180));
+        assert_eq!(missed_since(9_000, 1_000), History::Seconds(120), "a clock that went back");
+        assert_eq!(missed_since(0, i64::MAX), History::Seconds(LONGEST));
+    }
+}
