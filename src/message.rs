@@ -34,6 +34,9 @@ pub struct Delivery {
     /// so in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_back: Option<RemoteMessageId>,
+    /// What a remote room is about from now on, and nothing else; `body` is empty or says the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
     pub body: Body,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,

@@ -30,6 +30,8 @@ mod senders;
 mod smtp;
 mod states;
 mod store;
+mod store_remote_rooms;
 mod threads;
 mod xmpp;
 mod xmpp_kill;
+mod xmpp_rooms;

@@ -78,7 +78,7 @@ suite! {
 }
 
 /// A schema of its own in the PostgreSQL that the test command started.
-async fn fresh_schema(name: &str) -> String {
+pub async fn fresh_schema(name: &str) -> String {
     let base = crate::common::servers::postgres_url();
     sqlx::any::install_default_drivers();
     // The time first: PostgreSQL cuts names after 63 bytes.

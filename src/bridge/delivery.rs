@@ -70,6 +70,8 @@ pub(super) enum Purpose {
     Withdrawal {
         of: OwnedEventId,
     },
+    /// What the room is about has changed.
+    Topic,
 }
 
 /// One event of a delivery.
@@ -109,7 +111,7 @@ impl Outgoing {
     /// The event to which a notice about it answers.
     pub(super) fn about(&self) -> Option<&OwnedEventId> {
         match &self.purpose {
-            Purpose::Message => self.parts.last().map(|part| &part.event),
+            Purpose::Message | Purpose::Topic => self.parts.last().map(|part| &part.event),
             Purpose::Correction { of, .. } | Purpose::Withdrawal { of } => Some(of),
             Purpose::Reaction { to, .. } => Some(to),
         }
@@ -276,6 +278,7 @@ impl Bridge {
                 reactions: None,
                 replaces: None,
                 takes_back: None,
+                topic: None,
                 body: Body::default(),
                 attachments: Vec::new(),
                 written_at: event.at,

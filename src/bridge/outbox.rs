@@ -49,6 +49,7 @@ impl Bridge {
             }
             Purpose::Reaction { to, emoji } => self.reaction(&outgoing, &known, connector.as_ref(), to, emoji).await?,
             Purpose::Withdrawal { of } => self.withdrawal(&outgoing, &known, of),
+            Purpose::Topic => Some(topic(&outgoing)),
         };
         let Some(mut delivery) = delivery else { return Ok(Done::default()) };
         let limit = connector.capabilities().attachment_bytes;
@@ -63,7 +64,7 @@ impl Bridge {
         let mut done = done(row, &outgoing, &known, delivery, &sent, follow_up);
         if trouble_is_told {
             done.follow_up.push(self.sent_after_all(row, &outgoing));
-        } else {
+        } else if outgoing.purpose != Purpose::Topic {
             done.accepted = self.accepted(row, &outgoing, &sent);
         }
         Ok(done)
@@ -269,6 +270,11 @@ fn written_last(outgoing: &Outgoing) -> Delivery {
     delivery
 }
 
+fn topic(outgoing: &Outgoing) -> Delivery {
+    let body = outgoing.parts.last().map(|part| part.words.body.clone()).unwrap_or_default();
+    Delivery { topic: Some(body.text.clone()), body, ..written_last(outgoing) }
+}
+
 /// What is remembered of a delivery that was accepted.
 fn done(
     row: &Row,
@@ -288,7 +294,7 @@ fn done(
         state: MessageState::Sent,
     };
     // A set of reactions takes the place of another: none of them can be taken back by itself, and no withdrawal can.
-    let is_message = delivery.reactions.is_none() && delivery.takes_back.is_none();
+    let is_message = delivery.reactions.is_none() && delivery.takes_back.is_none() && delivery.topic.is_none();
     let mut messages: Vec<Message> = outgoing.parts.iter().filter(|_| is_message).map(message).collect();
     if let Some((remote_user, remote_message)) = &sent.said_as {
         let as_said = |message: &Message| Message {

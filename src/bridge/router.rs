@@ -114,6 +114,10 @@ impl Bridge {
                 portal.name.clone_from(name);
                 tx.set_room_name(&event.room, name.as_deref()).await
             }
+            Kind::Topic(topic) => {
+                self.topic_changed(event, portal, topic, work);
+                Ok(())
+            }
             Kind::Encryption => {
                 portal.encrypted = true;
                 tx.set_encrypted(&event.room).await?;

@@ -10,11 +10,13 @@
 //! | `happening` | what happens in a remote room, in the portal |
 //! | `occupants` | ghosts of those in a remote room come and go |
 //! | `staff` | staff come and go, and are sent away |
+//! | `topic` | what the portal is about, in the remote room |
 
 mod happening;
 mod occupants;
 mod pair;
 mod staff;
+mod topic;
 
 pub use pair::Location;
 pub(super) use staff::Expel;

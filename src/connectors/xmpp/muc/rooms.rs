@@ -485,9 +485,6 @@ impl Place<'_> {
         }
         let body = message.has_child("body", ns::COMPONENT);
         let subject = child_text(message, "subject", ns::COMPONENT).filter(|_| !body);
-        if let Some(subject) = subject {
-            return self.topic(subject.trim().to_owned());
-        }
         let nick = from.resource().map(|nick| nick.to_string());
         let is_ours = nick.as_deref().is_some_and(|nick| self.room.is_ours(nick));
         if let (Some(nick), Some(_)) = (&nick, incoming::own_id(message))
@@ -495,7 +492,10 @@ impl Place<'_> {
         {
             let id = raw::stanza_id(message, self.bare).map(str::to_owned);
             said_back.note(message.attr("id").unwrap_or_default(), Ok(Echo { nick: nick.clone(), id }));
-            return Taken::default();
+            return subject.map(|subject| self.topic(subject.trim().to_owned())).unwrap_or_default();
+        }
+        if let Some(subject) = subject {
+            return self.topic(subject.trim().to_owned());
         }
         let says_something = nick.is_some() || message.children().any(|it| matches!(it.name(), "retract" | "apply-to"));
         let is_words = says_something && matches!(read::sort(message), incoming::Sort::Words | incoming::Sort::Sealed);
