@@ -161,20 +161,32 @@ pub struct InRoom {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Happening {
     /// `arrival.message` is what the sender calls it, `id` what the room does.
-    Said { arrival: Arrival, id: Option<RemoteMessageId> },
+    Said {
+        arrival: Arrival,
+        id: Option<RemoteMessageId>,
+    },
     /// The sender, or somebody who may do so in this room (`from` is `None`), wants it gone. Which message it may be, the
     /// surest first.
-    TakenBack { from: Option<RemoteUserId>, messages: Vec<RemoteMessageId> },
+    TakenBack {
+        from: Option<RemoteUserId>,
+        messages: Vec<RemoteMessageId>,
+    },
     Reactions(Reactions),
     Came(Occupant),
     /// `parting`: how.
-    Went { who: RemoteUserId, parting: Parting },
+    Went {
+        who: RemoteUserId,
+        parting: Parting,
+    },
     /// Those, and nobody else, are there besides ours.
     Present(Vec<Occupant>),
     /// What the room is about.
     Topic(String),
     /// One of ours is not there any more, or was not let in, and will not come back by themself.
-    Shut { user: LocalUser, parting: Parting },
+    Shut {
+        user: LocalUser,
+        parting: Parting,
+    },
 }
 
 /// Somebody in a remote room.

@@ -201,8 +201,7 @@ async fn answers_corrections_reactions_and_what_is_taken_back_find_their_message
     let bobs = hall.there.say(&hall.bob, "Ich komme um 10");
     let said = hall.anna.wait_for_words(&hall.room, &hall.ghost, "Ich komme um 10").await;
     let heard = hall.there.wait_for_words(&hall.bob, BOB, "Ich komme um 10").await;
-    let correction =
-        format!("<body>Ich komme um 11</body><replace xmlns='urn:xmpp:message-correct:0' id='{bobs}'/>");
+    let correction = format!("<body>Ich komme um 11</body><replace xmlns='urn:xmpp:message-correct:0' id='{bobs}'/>");
     hall.there.send(&hall.bob, &correction);
     let is_edit = |it: &Value| text(it, "/content/m.new_content/body") == "Ich komme um 11";
     let edit = hall.anna.wait_for(&hall.room, "an edit", is_edit).await;
@@ -212,8 +211,10 @@ async fn answers_corrections_reactions_and_what_is_taken_back_find_their_message
     let reaction = hall.bob.wait_for_xml("👍").await;
     let xml = reaction["xml"].as_str().unwrap();
     assert!(xml.contains("urn:xmpp:reactions:0") && xml.contains(&format!("id=\"{}\"", stanza_id(&heard))), "{xml}");
-    let reactions =
-        format!("<reactions xmlns='urn:xmpp:reactions:0' id='{}'><reaction>🎉</reaction></reactions>", stanza_id(&stanza));
+    let reactions = format!(
+        "<reactions xmlns='urn:xmpp:reactions:0' id='{}'><reaction>🎉</reaction></reactions>",
+        stanza_id(&stanza)
+    );
     hall.there.send(&hall.bob, &reactions);
     let is_party = |it: &Value| text(it, "/content/m.relates_to/key") == "🎉" && sender(it) == hall.ghost;
     let party = hall.anna.wait_for(&hall.room, "a reaction", is_party).await;
@@ -236,10 +237,8 @@ async fn answers_corrections_reactions_and_what_is_taken_back_find_their_message
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_for_one_alone_is_read_by_one_alone() {
     let hall = Hall::begin().await;
-    hall.bob.send(
-        &hall.there.occupant(ANNA),
-        "<body>Nur für Sie</body><x xmlns='http://jabber.org/protocol/muc#user'/>",
-    );
+    hall.bob
+        .send(&hall.there.occupant(ANNA), "<body>Nur für Sie</body><x xmlns='http://jabber.org/protocol/muc#user'/>");
     let private = hall.anna.wait_for_invitation(&hall.ghost).await;
     hall.anna.join(&private).await;
     hall.anna.wait_for_words(&private, &hall.ghost, "Nur für Sie").await;
@@ -332,10 +331,17 @@ async fn whoever_is_sent_away_there_is_told_and_can_try_again() {
 
     // A room that lets in only those whom it knows.
     let otto = Staff::new("Otto").await;
-    hall.there.configure(&hall.bob, &[("muc#roomconfig_membersonly", "1"), ("muc#roomconfig_persistentroom", "1")]).await;
+    for staff in [&hall.anna, &tom] {
+        let address = staff.address(&hall.fehmarn.slot().xmpp_domain);
+        hall.there.set(&hall.bob, &format!("<item jid='{address}' affiliation='member'/>")).await;
+    }
+    hall.there
+        .configure(&hall.bob, &[("muc#roomconfig_membersonly", "1"), ("muc#roomconfig_persistentroom", "1")])
+        .await;
     join_by(&otto, &alias(&hall.fehmarn, &hall.there)).await;
     wait_until(&hall.anna, &hall.room, &otto.id, "leave").await;
-    let seen = hall.bob.told().iter().any(|told| told["sender"] == *hall.there.occupant("Otto") && told["type"].is_null());
+    let seen =
+        hall.bob.told().iter().any(|told| told["sender"] == *hall.there.occupant("Otto") && told["type"].is_null());
     assert!(!seen);
 }
 
@@ -429,11 +435,14 @@ async fn what_a_room_is_about_is_the_topic() {
     hall.there.send(&hall.bob, "<subject>Was noch fehlt</subject>");
     let is_topic = |it: &Value| text(it, "/type") == "m.room.topic" && text(it, "/content/topic") == "Was noch fehlt";
     hall.anna.wait_for(&hall.room, "a topic", is_topic).await;
-    hall.there.configure(&hall.bob, &[("muc#roomconfig_changesubject", "1"), ("muc#roomconfig_persistentroom", "1")]).await;
+    hall.there
+        .configure(&hall.bob, &[("muc#roomconfig_changesubject", "1"), ("muc#roomconfig_persistentroom", "1")])
+        .await;
     let path = format!("/v3/rooms/{}/state/m.room.topic", hall.room);
     hall.anna.ask(Method::PUT, &path, json!({ "topic": "Was jetzt noch fehlt" })).await;
     let from_anna = hall.there.occupant(ANNA);
-    let is_it = |told: &Value| told["sender"] == *from_anna && told["xml"].as_str().unwrap().contains("Was jetzt noch fehlt");
+    let is_it =
+        |told: &Value| told["sender"] == *from_anna && told["xml"].as_str().unwrap().contains("Was jetzt noch fehlt");
     hall.bob.wait_for("the topic", is_it).await;
     let sealed = "<encrypted xmlns='eu.siacs.conversations.axolotl'><payload>x</payload></encrypted><body>OMEMO</body>";
     hall.there.send(&hall.bob, sealed);

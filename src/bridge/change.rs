@@ -92,7 +92,13 @@ impl Bridge {
         Ok(annotation.map(|annotation| annotation.emoji))
     }
 
-    pub(super) async fn take_away(&self, row: &Row, ghost: &UserId, message: &Message, n: usize) -> Result<(), Failure> {
+    pub(super) async fn take_away(
+        &self,
+        row: &Row,
+        ghost: &UserId,
+        message: &Message,
+        n: usize,
+    ) -> Result<(), Failure> {
         let txn = txn_id(&row.source, ghost, n);
         match self.homeserver.intent(ghost).redact(&message.room_id, &message.event_id, &txn).await {
             // The ghost has left the room, or the event is gone.

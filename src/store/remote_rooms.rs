@@ -1,10 +1,6 @@
 //! Remote rooms, the portals that they are paired with, and who of the staff is to be in them.
 
-use super::{
-    Error, Membership, Store, Tx, now,
-    people::parse,
-    rooms::read_membership,
-};
+use super::{Error, Membership, Store, Tx, now, people::parse, rooms::read_membership};
 use crate::ids::RemoteRoomId;
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 use sqlx::Row as _;
@@ -22,10 +18,11 @@ pub struct Paired {
 impl Store {
     /// The portal with which the remote room of this ghost is paired: the one that it has joined.
     pub async fn room_with(&self, ghost: &UserId) -> Result<Option<OwnedRoomId>, Error> {
-        let row = sqlx::query("SELECT room_id FROM members WHERE mxid = $1 AND membership = 'join' ORDER BY room_id LIMIT 1")
-            .bind(ghost.as_str())
-            .fetch_optional(&mut *self.reader().await?)
-            .await?;
+        let row =
+            sqlx::query("SELECT room_id FROM members WHERE mxid = $1 AND membership = 'join' ORDER BY room_id LIMIT 1")
+                .bind(ghost.as_str())
+                .fetch_optional(&mut *self.reader().await?)
+                .await?;
         row.as_ref().map(|row| parse(row, 0)).transpose()
     }
 
@@ -79,10 +76,11 @@ impl Store {
 impl Tx {
     /// See [`Store::room_with`].
     pub async fn room_with(&mut self, ghost: &UserId) -> Result<Option<OwnedRoomId>, Error> {
-        let row = sqlx::query("SELECT room_id FROM members WHERE mxid = $1 AND membership = 'join' ORDER BY room_id LIMIT 1")
-            .bind(ghost.as_str())
-            .fetch_optional(&mut self.connection)
-            .await?;
+        let row =
+            sqlx::query("SELECT room_id FROM members WHERE mxid = $1 AND membership = 'join' ORDER BY room_id LIMIT 1")
+                .bind(ghost.as_str())
+                .fetch_optional(&mut self.connection)
+                .await?;
         row.as_ref().map(|row| parse(row, 0)).transpose()
     }
 

@@ -1,6 +1,9 @@
 //! A group chat of people who have XMPP.
 
-use super::{Contact, servers, wait::unique};
+use super::{
+    Contact, servers,
+    wait::{unique, until},
+};
 use serde_json::Value;
 
 /// A room on Prosody that one of them has made.
@@ -13,7 +16,8 @@ impl ChatRoom {
     pub async fn new(owner: &Contact, nick: &str) -> Self {
         let room = Self { address: format!("{}@conference.{}", unique("bau"), servers().xmpp.domain) };
         room.enter(owner, nick).await;
-        room.configure(owner, &[("muc#roomconfig_persistentroom", "1"), ("muc#roomconfig_roomname", "Bauantrag 17")]).await;
+        room.configure(owner, &[("muc#roomconfig_persistentroom", "1"), ("muc#roomconfig_roomname", "Bauantrag 17")])
+            .await;
         room
     }
 
@@ -34,11 +38,14 @@ impl ChatRoom {
 
     pub async fn enter(&self, person: &Contact, nick: &str) {
         let at = self.occupant(nick);
-        person.send_xml(&format!("<presence to='{at}'><x xmlns='http://jabber.org/protocol/muc'/></presence>"));
         let is_in = |told: &Value| {
-            told["stanza"] == "presence" && told["sender"] == *at && told["xml"].as_str().unwrap().contains("\"110\"")
+            let is_here = told["stanza"] == "presence" && told["type"].is_null();
+            is_here && told["sender"] == *at && told["xml"].as_str().unwrap().contains("\"110\"")
         };
-        person.wait_for(&format!("{nick} in the room"), is_in).await;
+        let count = || person.told().iter().filter(|told| is_in(told)).count();
+        let before = count();
+        person.send_xml(&format!("<presence to='{at}'><x xmlns='http://jabber.org/protocol/muc'/></presence>"));
+        until(&format!("{nick} in the room"), async || (count() > before).then_some(())).await;
     }
 
     pub fn leave(&self, person: &Contact, nick: &str) {

@@ -45,10 +45,7 @@ impl Bridge {
 
 impl Pair<'_> {
     async fn said(&self, arrival: &Arrival, id: Option<&RemoteMessageId>) -> Result<Done, Failure> {
-        let who = Occupant {
-            who: arrival.from.clone(),
-            name: arrival.from_name.clone().unwrap_or_default(),
-        };
+        let who = Occupant { who: arrival.from.clone(), name: arrival.from_name.clone().unwrap_or_default() };
         if self.bridge.ghosts.ghost(&self.row.connector, &who.who).is_none() {
             return self.said_by_keeper(arrival, &who.name).await;
         }

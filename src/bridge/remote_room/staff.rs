@@ -71,15 +71,19 @@ impl Bridge {
         let intent = self.homeserver.intent(ghost);
         let expelled = async {
             if !intent.has_made(room).await? {
-                return Ok(());
+                return Ok(false);
             }
             let language = self.language_of(user).await.unwrap_or(self.language);
-            intent.kick(room, user, reason.in_language(language)).await
+            intent.kick(room, user, reason.in_language(language)).await.map(|()| true)
         };
         match expelled.await {
-            Err(Error::Refused { status: 403 | 404, .. }) => Ok(()),
-            result => Ok(result?),
+            Err(Error::Refused { status: 403 | 404, .. }) | Ok(false) => return Ok(()),
+            result => drop(result?),
         }
+        // What we do ourselves is not pushed to the router.
+        let mut tx = self.store.begin().await?;
+        tx.remove_member(room, user).await?;
+        Ok(tx.commit().await?)
     }
 }
 

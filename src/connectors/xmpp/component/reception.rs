@@ -92,7 +92,8 @@ impl Reception {
 
     /// Whether a room says it. What somebody in it writes to one of ours alone is an ordinary message.
     fn is_of_room(&self, stanza: &Element, from: &Jid) -> bool {
-        let is_private = stanza.name() == "message" && stanza.attr("type") != Some("groupchat") && from.resource().is_some();
+        let is_private =
+            stanza.name() == "message" && stanza.attr("type") != Some("groupchat") && from.resource().is_some();
         stanza.name() != "iq" && !is_private && self.rooms.knows(&from.to_bare())
     }
 

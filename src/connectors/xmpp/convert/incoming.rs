@@ -11,10 +11,7 @@ use crate::{
     message::{Arrival, Body, Inbound, RawArrival, Reactions, Receipt, ReceiptState, TakenBack},
 };
 use sha2::{Digest, Sha256};
-use xmpp_parsers::{
-    jid::Jid,
-    minidom::Element,
-};
+use xmpp_parsers::{jid::Jid, minidom::Element};
 
 /// A name is at most so long, in characters.
 const NAME: usize = 100;

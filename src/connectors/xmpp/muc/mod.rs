@@ -6,18 +6,19 @@
 //! | `presence` | pure: what a presence from a room says |
 //! | `raw`, `read` | pure: what is written down of a room, and what it means |
 //! | `compose` | pure: a delivery's stanzas as a room wants them |
-//! | `rooms` | who is in which room, as this stream has heard it |
+//! | `rooms`, `room` | who is in which room, as this stream has heard it |
 //! | `keeper` | the task that brings ours in, and back in |
 //! | `profile` | what a room says of itself |
 //! | `say` | handing a delivery to a room: it counts when the room says it back |
 
 pub mod compose;
 mod keeper;
-mod profile;
 pub mod names;
 mod presence;
+mod profile;
 mod raw;
 mod read;
+mod room;
 mod rooms;
 mod say;
 

@@ -37,7 +37,8 @@ pub fn occupant_of(room: &BareJid, nick: &str) -> RemoteUserId {
 
 /// Under which name somebody goes in, in the normal form; `attempt`: how many other ones were taken.
 pub fn nick(name: &str, user: &LocalUser, attempt: u32) -> String {
-    let words: Vec<&str> = name.split(|c: char| c.is_whitespace() || c.is_control()).filter(|it| !it.is_empty()).collect();
+    let words: Vec<&str> =
+        name.split(|c: char| c.is_whitespace() || c.is_control()).filter(|it| !it.is_empty()).collect();
     let name: String = words.join(" ").chars().take(LONGEST).collect();
     let wanted = match attempt {
         _ if name.is_empty() => user.to_string(),

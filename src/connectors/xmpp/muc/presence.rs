@@ -20,7 +20,8 @@ pub struct Seen {
 impl Seen {
     pub fn read(presence: &Element) -> Self {
         let x = presence.get_child("x", ns::MUC_USER);
-        let children = |name: &'static str| x.into_iter().flat_map(Element::children).filter(move |it| it.name() == name);
+        let children =
+            |name: &'static str| x.into_iter().flat_map(Element::children).filter(move |it| it.name() == name);
         let codes = children("status").filter_map(|status| status.attr("code")?.parse().ok()).collect();
         let item = children("item").next();
         let reason = item.and_then(|item| child_text(item, "reason", ns::MUC_USER));
@@ -101,7 +102,11 @@ mod tests {
             ("<item nick='Bobby'/>", &[303], Parting::Renamed("Bobby".into()), false),
         ] {
             let seen = seen(gone, item, codes);
-            assert_eq!((seen.parting(), seen.is_sent_away(), seen.is_here()), (parting, is_sent_away, false), "{codes:?}");
+            assert_eq!(
+                (seen.parting(), seen.is_sent_away(), seen.is_here()),
+                (parting, is_sent_away, false),
+                "{codes:?}"
+            );
         }
     }
 

@@ -114,8 +114,7 @@ impl Said<'_> {
 
     /// The messages that an id may mean, the surest first: what the room calls it, what we do, what its author does.
     fn candidates(&self, id: &str, author: Option<&str>) -> Vec<RemoteMessageId> {
-        let mut candidates =
-            vec![message_of(self.room, id), RemoteMessageId::new(id.split('-').next().unwrap_or(id))];
+        let mut candidates = vec![message_of(self.room, id), RemoteMessageId::new(id.split('-').next().unwrap_or(id))];
         candidates.extend(author.map(|author| message_of(author, id)));
         candidates
     }

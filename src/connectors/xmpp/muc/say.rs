@@ -1,8 +1,7 @@
 //! Handing a delivery to a room. It counts when the room has said it back to us, and only then.
 
 use super::{
-    compose,
-    names,
+    compose, names,
     rooms::{Echo, Rooms, Standing},
 };
 use crate::{
