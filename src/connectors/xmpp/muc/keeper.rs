@@ -51,6 +51,11 @@ pub fn cursor(room: impl std::fmt::Display) -> Cursor {
     Cursor { name: format!("room {room}"), value: now().to_string() }
 }
 
+/// Since when a room is heard at all.
+fn began(room: &BareJid) -> Cursor {
+    Cursor { name: format!("room began {room}"), value: now().to_string() }
+}
+
 impl Keeper<'_> {
     async fn look(&self) {
         let attendance = match self.inbox.attendance().await {
@@ -114,8 +119,7 @@ impl Keeper<'_> {
 
     async fn enter(&self, room: &BareJid, user: &LocalUser, name: &str) -> Result<(), Failure> {
         let is_first = self.rooms.is_first(room);
-        let heard = if is_first { self.inbox.cursor(&cursor(room).name).await? } else { None };
-        let history = heard.and_then(|at| at.parse().ok()).map_or(History::None, |at| missed_since(at, now()));
+        let history = if is_first { self.missed(room).await? } else { History::None };
         let Some(presence) = self.rooms.enter(room, user, name, history) else { return Ok(()) };
         self.component.send(vec![presence], String::new()).await?;
         let told_all = timeout(ENTERING, self.until_decided(room, user)).await.is_ok();
@@ -124,12 +128,26 @@ impl Keeper<'_> {
             self.rooms.confirm(room, user);
         }
         match self.rooms.standing(room, user) {
-            Standing::In if is_first => self.inbox.accept(Vec::new(), Some(cursor(room))).await,
+            Standing::In if is_first => {
+                if self.inbox.cursor(&began(room).name).await?.is_none() {
+                    self.inbox.accept(Vec::new(), Some(began(room))).await?;
+                }
+                self.inbox.accept(Vec::new(), Some(cursor(room))).await
+            }
             Standing::In | Standing::Shut(_) => Ok(()),
             Standing::OnTheWay | Standing::Absent(_) => {
                 Err(Failure::transient(crate::failure::Reason::Unreachable, "a room does not answer"))
             }
         }
+    }
+
+    /// What the room is to tell of what was said while nobody of ours was there.
+    async fn missed(&self, room: &BareJid) -> Result<History, Failure> {
+        let at = async |cursor: Cursor| -> Result<Option<i64>, Failure> {
+            Ok(self.inbox.cursor(&cursor.name).await?.and_then(|at| at.parse().ok()))
+        };
+        let (heard, began) = (at(cursor(room)).await?, at(began(room)).await?);
+        Ok(heard.zip(began).map_or(History::None, |(heard, began)| missed_since(heard, began, now())))
     }
 
     async fn until_decided(&self, room: &BareJid, user: &LocalUser) {
@@ -142,10 +160,10 @@ impl Keeper<'_> {
     }
 }
 
-/// How far back a room is to tell, that was heard last at `heard`; both in milliseconds since 1970.
-fn missed_since(heard: i64, now: i64) -> History {
-    let seconds = u64::try_from((now - heard) / 1000).unwrap_or(0);
-    History::Seconds((seconds + MARGIN).min(LONGEST))
+/// How far back a room is to tell, that was heard last at `heard`, and not before `began`; all in milliseconds since 1970.
+fn missed_since(heard: i64, began: i64, now: i64) -> History {
+    let seconds = |since: i64| u64::try_from((now - since) / 1000).unwrap_or(0);
+    History::Seconds((seconds(heard) + MARGIN).min(seconds(began)).min(LONGEST))
 }
 
 /// What an error says that answers a ping to oneself (XEP-0410 section 3.2); `None`: nothing.
@@ -182,8 +200,9 @@ mod tests {
 
     #[test]
     fn a_room_tells_what_was_missed_and_not_more() {
-        assert_eq!(missed_since(1_000, 61_000), History::Seconds(180));
-        assert_eq!(missed_since(9_000, 1_000), History::Seconds(120), "a clock that went back");
-        assert_eq!(missed_since(0, i64::MAX), History::Seconds(LONGEST));
+        assert_eq!(missed_since(901_000, 0, 961_000), History::Seconds(180));
+        assert_eq!(missed_since(909_000, 0, 901_000), History::Seconds(120), "a clock that went back");
+        assert_eq!(missed_since(901_000, 900_000, 961_000), History::Seconds(61), "nothing from before it was paired");
+        assert_eq!(missed_since(0, 0, i64::MAX), History::Seconds(LONGEST));
     }
 }

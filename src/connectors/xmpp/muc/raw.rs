@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use xmpp_parsers::{jid::BareJid, minidom::Element};
 
 /// How all of it begins.
-const BEGINNING: &str = "<room xmlns=\"https://fehmarn.org/room\"";
+const BEGINNING: &str = "<room xmlns='https://fehmarn.org/room'";
 const LANE: &str = "room ";
 /// What a room or a server adds to a message, and not always.
 const ADDED: &[&str] = &["delay", "stanza-id", "occupant-id", "addresses"];
@@ -33,7 +33,6 @@ fn lane(room: impl std::fmt::Display) -> String {
 }
 
 fn holder(what: &str, room: impl std::fmt::Display) -> Element {
-    // The first attribute stands first: see `BEGINNING`.
     element("room", ns::OWN_ROOM).with("what", what).with("room", &room.to_string())
 }
 

@@ -5,7 +5,7 @@ use super::{
     rooms::{Echo, Rooms, Standing},
 };
 use crate::{
-    connectors::xmpp::{address::message_of, component::Component, convert::outgoing::Composed},
+    connectors::xmpp::{address::message_of, component::Component, convert::outgoing::Composed, xml::ns},
     failure::{Failure, Reason},
     ids::{LocalUser, RemoteMessageId, RemoteRoomId},
     message::Sent,
@@ -29,12 +29,18 @@ pub async fn say(
 ) -> Result<Sent, Failure> {
     let bare = bare(room)?;
     enter(rooms, &bare, user).await?;
+    // Rooms say a topic back in words of their own.
+    let is_topic = |it: &Element| it.has_child("subject", ns::COMPONENT) && !it.has_child("body", ns::COMPONENT);
+    let proved_by_echo = !composed.stanzas.iter().all(is_topic);
     let ids: Vec<String> = composed.stanzas.iter().filter_map(|it| it.attr("id").map(str::to_owned)).collect();
     // What an earlier attempt has brought into the room is not said again.
     let is_new = |stanza: &Element| stanza.attr("id").is_none_or(|id| !matches!(rooms.said_back(id), Some(Ok(_))));
     let stanzas: Vec<Element> = composed.stanzas.into_iter().filter(is_new).map(compose::for_room).collect();
     if !stanzas.is_empty() {
         component.send(stanzas, composed.message.to_string()).await?;
+    }
+    if !proved_by_echo {
+        return Ok(Sent { message: composed.message, subject: None, receipt_follows: false, said_as: None });
     }
     let mut first = None;
     for id in &ids {
