@@ -134,7 +134,7 @@ impl Keeper<'_> {
                 }
                 self.inbox.accept(Vec::new(), Some(cursor(room))).await
             }
-            Standing::In | Standing::Shut(_) => Ok(()),
+            Standing::In | Standing::Shut(..) => Ok(()),
             Standing::OnTheWay | Standing::Absent(_) => {
                 Err(Failure::transient(crate::failure::Reason::Unreachable, "a room does not answer"))
             }

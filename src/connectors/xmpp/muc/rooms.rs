@@ -94,7 +94,8 @@ pub enum Step {
 pub enum Standing {
     In,
     OnTheWay,
-    Shut(Failure),
+    /// As of this round, for this reason.
+    Shut(u64, Failure),
     /// As of this round.
     Absent(u64),
 }
@@ -183,7 +184,7 @@ impl Rooms {
         match room.and_then(|room| room.ours.get(user)).map(|own| &own.stage) {
             Some(Stage::Settled) => Standing::In,
             Some(Stage::Entering | Stage::Inside) => Standing::OnTheWay,
-            Some(Stage::Shut(failure)) => Standing::Shut(failure.clone()),
+            Some(Stage::Shut(failure)) => Standing::Shut(state.rounds, failure.clone()),
             None if room.is_some_and(|room| room.wanted.contains(user)) => Standing::OnTheWay,
             None => Standing::Absent(state.rounds),
         }

@@ -80,21 +80,21 @@ async fn enter(rooms: &Rooms, room: &BareJid, user: &LocalUser) -> Result<(), Fa
         let mut changes = rooms.changes();
         let mut since = None;
         loop {
-            match rooms.standing(room, user) {
+            let (round, failure) = match rooms.standing(room, user) {
                 Standing::In => return Ok(()),
-                Standing::Shut(failure) => return Err(failure),
-                Standing::OnTheWay => {}
-                Standing::Absent(round) => match since {
-                    None => {
-                        since = Some(round);
-                        rooms.look();
-                    }
-                    // The round of now may have begun before.
-                    Some(since) if round >= since + 2 => return Err(absent()),
-                    Some(since) if round > since => rooms.look(),
-                    Some(_) => {}
-                },
+                Standing::OnTheWay => {
+                    let _ = changes.changed().await;
+                    continue;
+                }
+                Standing::Shut(round, failure) => (round, failure),
+                Standing::Absent(round) => (round, absent()),
+            };
+            // They may have come into the portal just now; and a look that is under way may have begun before.
+            let first = *since.get_or_insert(round);
+            if round >= first + 2 {
+                return Err(failure);
             }
+            rooms.look();
             let _ = changes.changed().await;
         }
     };
