@@ -162,7 +162,7 @@ pub struct InRoom {
 pub enum Happening {
     /// `arrival.message` is what the sender calls it, `id` what the room does.
     Said {
-        arrival: Arrival,
+        arrival: Box<Arrival>,
         id: Option<RemoteMessageId>,
     },
     /// The sender, or somebody who may do so in this room (`from` is `None`), wants it gone. Which message it may be, the

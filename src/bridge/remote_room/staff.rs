@@ -94,6 +94,7 @@ impl Pair<'_> {
         let mut tx = self.bridge.store.begin().await?;
         tx.shut_out(&self.row.connector, &self.in_room.room, &user).await?;
         tx.commit().await?;
+        self.bridge.connector(&self.row.connector)?.attendance_changed();
         let name = self.bridge.store.name_in(&self.room, &user).await?;
         let name = name.unwrap_or_else(|| user.localpart().to_owned());
         let text = Text::ShutOut { name: &name, parting };

@@ -14,8 +14,8 @@ const ONLY_PRIVATE: &[(&str, &str)] =
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum History {
     None,
-    /// Of the last seconds.
-    Seconds(u64),
+    /// Since this time (XEP-0082).
+    Since(String),
 }
 
 /// For everybody in the room.
@@ -41,7 +41,7 @@ pub fn enter(from: &str, room: &RemoteRoomId, nick: &str, history: &History) -> 
     let back = element("history", ns::MUC);
     let back = match history {
         History::None => back.with("maxstanzas", "0"),
-        History::Seconds(seconds) => back.with("seconds", &seconds.to_string()),
+        History::Since(time) => back.with("since", time),
     };
     rename(from, room, nick).holding(element("x", ns::MUC).holding(back))
 }
@@ -90,9 +90,9 @@ mod tests {
             let presence = enter("a@m.test/f", &room, "Anna", &history);
             assert_eq!(presence.attr("to"), Some("bau@rooms.test/Anna"));
             let asked = presence.get_child("x", ns::MUC).unwrap().get_child("history", ns::MUC).unwrap().clone();
-            (asked.attr("maxstanzas").map(str::to_owned), asked.attr("seconds").map(str::to_owned))
+            (asked.attr("maxstanzas").map(str::to_owned), asked.attr("since").map(str::to_owned))
         };
         assert_eq!(history(History::None), (Some("0".into()), None));
-        assert_eq!(history(History::Seconds(60)), (None, Some("60".into())));
+        assert_eq!(history(History::Since("t".into())), (None, Some("t".into())));
     }
 }

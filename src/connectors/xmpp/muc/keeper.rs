@@ -23,9 +23,9 @@ const ROOMS_AT_ONCE: usize = 16;
 /// The room has to have told everything within this time.
 const ENTERING: Duration = Duration::from_secs(20);
 /// Clocks differ; what comes twice is recognised.
-const MARGIN: u64 = 120;
+const MARGIN: i64 = 120_000;
 /// Nobody wants to read what is older.
-const LONGEST: u64 = 7 * 86_400;
+const LONGEST: i64 = 7 * 86_400_000;
 
 /// Keeps just those in rooms who are to be there, until `stop`.
 pub async fn keep(rooms: &Rooms, component: &Component, identity: &Identity, inbox: &Inbox, stop: &CancellationToken) {
@@ -160,10 +160,23 @@ impl Keeper<'_> {
     }
 }
 
-/// How far back a room is to tell, that was heard last at `heard`, and not before `began`; all in milliseconds since 1970.
+/// Since when a room is to tell, that was heard last at `heard`, and not before `began`; all in milliseconds since 1970.
 fn missed_since(heard: i64, began: i64, now: i64) -> History {
-    let seconds = |since: i64| u64::try_from((now - since) / 1000).unwrap_or(0);
-    History::Seconds((seconds(heard) + MARGIN).min(seconds(began)).min(LONGEST))
+    History::Since(stamp((heard - MARGIN).max(began).max(now.saturating_sub(LONGEST))))
+}
+
+/// Milliseconds since 1970 as XEP-0082 writes a time. The days are counted from March on, as leap days stand at the end then.
+fn stamp(at: i64) -> String {
+    let (days, second) = (at.div_euclid(86_400_000), at.rem_euclid(86_400_000) / 1000);
+    let from_march = days + 719_468;
+    let (era, day) = (from_march.div_euclid(146_097), from_march.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let year = year + era * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// What an error says that answers a ping to oneself (XEP-0410 section 3.2); `None`: nothing.
@@ -200,9 +213,14 @@ mod tests {
 
     #[test]
     fn a_room_tells_what_was_missed_and_not_more() {
-        assert_eq!(missed_since(901_000, 0, 961_000), History::Seconds(180));
-        assert_eq!(missed_since(909_000, 0, 901_000), History::Seconds(120), "a clock that went back");
-        assert_eq!(missed_since(901_000, 900_000, 961_000), History::Seconds(61), "nothing from before it was paired");
-        assert_eq!(missed_since(0, 0, i64::MAX), History::Seconds(LONGEST));
+        let since = |heard, began, now| match missed_since(heard, began, now) {
+            History::Since(time) => time,
+            History::None => String::new(),
+        };
+        assert_eq!(since(1_000_000, 0, 1_100_000), "1970-01-01T00:14:40Z");
+        assert_eq!(since(1_000_000, 990_000, 1_100_000), "1970-01-01T00:16:30Z", "nothing from before it was paired");
+        assert_eq!(since(0, 0, 30 * 86_400_000), "1970-01-24T00:00:00Z");
+        assert_eq!(stamp(1_709_164_800_000), "2024-02-29T00:00:00Z");
+        assert_eq!(stamp(1_796_083_199_000), "2026-11-30T23:59:59Z");
     }
 }

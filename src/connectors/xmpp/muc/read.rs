@@ -79,7 +79,7 @@ impl Said<'_> {
             }
             Inbound::Message(arrival) => {
                 let id = written::stanza_id(self.reader.message, self.room).map(|id| message_of(self.room, id));
-                Happening::Said { arrival: self.arrival(*arrival, nick, language), id }
+                Happening::Said { arrival: Box::new(self.arrival(*arrival, nick, language)), id }
             }
             _ => return None,
         };
@@ -145,7 +145,7 @@ mod tests {
 
     fn said(content: &str) -> (Arrival, Option<RemoteMessageId>) {
         match read_it("bau@rooms.test/Bob Meier", content).unwrap() {
-            Happening::Said { arrival, id } => (arrival, id),
+            Happening::Said { arrival, id } => (*arrival, id),
             other => panic!("{other:?}"),
         }
     }
