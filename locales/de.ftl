@@ -56,10 +56,20 @@ thread-as-answers = Nicht alle hier sehen Threads. Sie bekommen, was darin steht
 reaction-told-later = Nicht alle hier sehen Reaktionen. Sie lesen davon am Ende Ihrer nächsten Nachricht.
 edit-as-correction = Die Nachricht war schon verschickt und lässt sich nicht bei allen ändern. Sie bekommen die neue Fassung als kurze Korrektur.
 encrypted-room = Dieser Raum ist verschlüsselt. Nachrichten von hier können Menschen außerhalb nicht erreichen. Bitte beginnen Sie ein Gespräch ohne Verschlüsselung.
+no-such-room = Diesen Raum gibt es nicht, oder er ist nicht erreichbar.
+room-elsewhere = Diesen Raum gibt es hier schon: { $link } Bitte schreiben Sie dort.
+now-called = Heißt jetzt { $name }.
+shut-out-kicked = { $name } wurde dort aus dem Raum entfernt.
+shut-out-banned = { $name } ist dort in diesem Raum gesperrt.
+shut-out-not-admitted = { $name } wird dort in diesen Raum nicht eingelassen.
+shut-out-password = { $name } wird dort nicht eingelassen: Dieser Raum verlangt ein Kennwort.
+shut-out-words = Begründung: „{ $words }“
+shut-out-next = Eigene Nachrichten kommen dort nicht mehr an. Wer es noch einmal versuchen will, verlässt diesen Raum und betritt ihn wieder.
 
 bot-welcome = Guten Tag! Ich bin Fehmarn. Über mich schreiben Sie Menschen, die kein Matrix haben.
 bot-help-write = `{ $example }` – ein Gespräch beginnen
 bot-help-address = Eine Adresse allein genügt auch.
+bot-help-room = `raum { $example }` – einen Raum von außerhalb hierher holen
 bot-help-status = `status` – was von Ihnen noch nicht angekommen ist
 bot-help-language = `sprache en` – I will speak English
 bot-help-help = `hilfe` – diese Übersicht
@@ -72,6 +82,9 @@ bot-not-an-address = „{ $address }“ ist keine Adresse, an die ich schreiben 
 bot-which-network = Diese Adresse kann Verschiedenes sein. Bitte schreiben Sie: { $choices }
 bot-conversation-ready = Ihr Gespräch mit { $person } ist bereit: { $link } Bitte nehmen Sie die Einladung an und schreiben Sie dort.
 bot-conversation-known = Mit { $person } haben Sie schon ein Gespräch: { $link }
+bot-room-missing = Bitte schreiben Sie die Adresse des Raums dazu, zum Beispiel: { $example }
+bot-room-ready = Der Raum { $room } ist bereit: { $link } Bitte nehmen Sie die Einladung an.
+bot-room-known = Den Raum { $room } gibt es hier schon: { $link }
 bot-only-alone = Ich antworte nur, wenn Sie mit mir allein sind. Bitte beginnen Sie einen direkten Chat mit mir.
 bot-encrypted = Dieser Raum ist verschlüsselt, ich kann hier nichts lesen. Bitte beginnen Sie einen direkten Chat mit mir ohne Verschlüsselung.
 
@@ -97,6 +110,7 @@ reason-refused = Die Gegenseite nimmt diese Nachricht nicht an.
 reason-too-large = Die Nachricht ist zu groß.
 reason-unreachable = Die Gegenseite ist nicht erreichbar.
 reason-busy = Die Gegenseite nimmt zurzeit nichts an.
+reason-not-in-room = Sie sind in diesem Raum nicht dabei oder werden nicht eingelassen.
 reason-access-denied = Der Zugang von Fehmarn wurde nicht angenommen. Bitte wenden Sie sich an Ihre Administration.
 reason-unreadable = Der Inhalt konnte nicht übertragen werden.
 reason-internal = In Fehmarn ist ein Fehler aufgetreten. Bitte wenden Sie sich an Ihre Administration.
@@ -164,6 +178,7 @@ repeat-other = nach einer eigenen Regel, siehe Datei
 
 # Was Menschen außerhalb in ihrem XMPP-Programm lesen.
 xmpp-sealed = Diese Nachricht war verschlüsselt und konnte hier nicht gelesen werden. Bitte senden Sie sie ohne Verschlüsselung (OMEMO) noch einmal.
+xmpp-sealed-in-room = 🔒 Diese Nachricht ist verschlüsselt und kann hier nicht gelesen werden.
 xmpp-unknown = Unter dieser Adresse ist niemand zu erreichen.
 xmpp-too-large = Diese Nachricht ist zu groß.
 xmpp-register = Sie müssen sich nicht anmelden. Nehmen Sie die Adresse der Person in Ihre Kontakte auf und schreiben Sie ihr.

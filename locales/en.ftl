@@ -56,10 +56,20 @@ thread-as-answers = Not everybody here sees threads. They get what stands in the
 reaction-told-later = Not everybody here sees reactions. They read of it at the end of your next message.
 edit-as-correction = The message had been sent already and cannot be changed for everybody. They get the new words as a short correction.
 encrypted-room = This room is encrypted. Messages from here cannot reach people outside. Please start a conversation without encryption.
+no-such-room = There is no such room, or it cannot be reached.
+room-elsewhere = This room is here already: { $link } Please write there.
+now-called = Is now called { $name }.
+shut-out-kicked = { $name } was removed from the room there.
+shut-out-banned = { $name } is banned from this room there.
+shut-out-not-admitted = { $name } is not let into this room there.
+shut-out-password = { $name } is not let in there: this room wants a password.
+shut-out-words = Reason: “{ $words }”
+shut-out-next = Their messages do not arrive there any more. To try again, leave this room and come back.
 
 bot-welcome = Hello! I am Fehmarn. Through me you write to people who have no Matrix.
 bot-help-write = `{ $example }` – start a conversation
 bot-help-address = An address alone is enough, too.
+bot-help-room = `room { $example }` – bring a room from outside here
 bot-help-status = `status` – what of yours has not arrived yet
 bot-help-language = `language de` – ich spreche dann Deutsch
 bot-help-help = `help` – this overview
@@ -72,6 +82,9 @@ bot-not-an-address = “{ $address }” is not an address that I can write to. P
 bot-which-network = This address can be several things. Please write: { $choices }
 bot-conversation-ready = Your conversation with { $person } is ready: { $link } Please accept the invitation and write there.
 bot-conversation-known = You already have a conversation with { $person }: { $link }
+bot-room-missing = Please add the address of the room, for example: { $example }
+bot-room-ready = The room { $room } is ready: { $link } Please accept the invitation.
+bot-room-known = The room { $room } is here already: { $link }
 bot-only-alone = I only answer when you are alone with me. Please start a direct chat with me.
 bot-encrypted = This room is encrypted, I cannot read anything here. Please start a direct chat with me without encryption.
 
@@ -97,6 +110,7 @@ reason-refused = The other side does not accept this message.
 reason-too-large = The message is too large.
 reason-unreachable = The other side cannot be reached.
 reason-busy = The other side does not accept anything at the moment.
+reason-not-in-room = You are not in this room, or are not let in.
 reason-access-denied = Fehmarn's own access was not accepted. Please ask your administration.
 reason-unreadable = The content could not be carried over.
 reason-internal = Something went wrong in Fehmarn. Please ask your administration.
@@ -164,6 +178,7 @@ repeat-other = by a rule of its own, see the file
 
 # What people outside read in their XMPP program.
 xmpp-sealed = This message was encrypted and could not be read here. Please send it again without encryption (OMEMO).
+xmpp-sealed-in-room = 🔒 This message is encrypted and cannot be read here.
 xmpp-unknown = Nobody can be reached at this address.
 xmpp-too-large = This message is too large.
 xmpp-register = You need not register. Add the address of a person at this office to your contacts and write.

@@ -2,7 +2,7 @@
 
 use crate::{
     failure::Failure,
-    ids::{LocalUser, RemoteUserId},
+    ids::{LocalUser, RemoteRoomId, RemoteUserId},
     message::{Body, Delivery, Form, Inbound, Instructions, RawArrival, ReadMark, Sent, Typing},
     metrics,
     store::Store,
@@ -85,6 +85,30 @@ pub trait Connector: Send + Sync + 'static {
     fn connections(&self) -> Vec<Arc<Connection>> {
         Vec::new()
     }
+
+    /// Reads the address of a remote room that a person typed; `None` if it is not one of this network. No I/O.
+    fn parse_room(&self, _text: &str) -> Option<RemoteRoomId> {
+        None
+    }
+
+    /// Reads the id of somebody who is known only by the remote room they are in, as [`read`](Self::read) has minted it.
+    /// No I/O.
+    fn parse_occupant(&self, _text: &str) -> Option<RemoteUserId> {
+        None
+    }
+
+    /// The remote room in which this person is, and gets all that the room gets; `None` for who is reached by themself.
+    fn room_of(&self, _person: &RemoteUserId) -> Option<RemoteRoomId> {
+        None
+    }
+
+    /// What a remote room says of itself; `None` if there is no such room.
+    async fn room(&self, _room: &RemoteRoomId) -> Result<Option<RoomProfile>, Failure> {
+        Ok(None)
+    }
+
+    /// Who of ours is to be in remote rooms has changed: what [`Inbox::attendance`] says counts from now on.
+    fn attendance_changed(&self) {}
 }
 
 /// How people speak of a network when they type. Its name in the configuration is always one of its words.
@@ -205,6 +229,33 @@ pub trait Directory: Send + Sync {
 
     /// Somebody outside writes to a member of staff, or has stopped. Returns at once.
     fn typing(&self, _connector: &'static str, _typing: Typing) {}
+
+    /// The remote rooms of a network in which somebody of ours is to be.
+    async fn attendance(&self, _connector: &str) -> Result<Vec<Attendance>, Failure> {
+        Ok(Vec::new())
+    }
+}
+
+/// What a remote room says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoomProfile {
+    pub name: Option<String>,
+}
+
+/// A remote room, and who of ours is to be in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attendance {
+    pub room: RemoteRoomId,
+    /// Never empty.
+    pub staff: Vec<Attendee>,
+}
+
+/// A member of staff in a remote room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attendee {
+    pub user: LocalUser,
+    /// The name that people see.
+    pub name: String,
 }
 
 /// What people see of somebody on the other side.
@@ -241,6 +292,11 @@ impl Inbox {
     /// Somebody outside writes to a member of staff, or has stopped. It may be lost, and is never written down.
     pub fn typing(&self, typing: Typing) {
         self.directory.typing(self.connector, typing);
+    }
+
+    /// The remote rooms in which somebody of ours is to be, as it is now.
+    pub async fn attendance(&self) -> Result<Vec<Attendance>, Failure> {
+        self.directory.attendance(self.connector).await
     }
 
     /// Commits arrivals, and the cursor that says how far the remote was read, in one transaction. What was accepted

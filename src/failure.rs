@@ -36,6 +36,8 @@ pub enum Reason {
     Unreachable,
     /// The other side answered that it is not able to now.
     Busy,
+    /// The writer is not in the remote room, and is not let in.
+    NotInRoom,
     /// Our own access was not accepted: an admin must act.
     AccessDenied,
     /// What was written or received cannot be carried over.
@@ -45,7 +47,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::UnknownRecipient,
         Self::NobodyThere,
         Self::MailboxFull,
@@ -53,6 +55,7 @@ impl Reason {
         Self::TooLarge,
         Self::Unreachable,
         Self::Busy,
+        Self::NotInRoom,
         Self::AccessDenied,
         Self::Unreadable,
         Self::Internal,
@@ -80,6 +83,7 @@ impl Reason {
             Self::TooLarge => "too-large",
             Self::Unreachable => "unreachable",
             Self::Busy => "busy",
+            Self::NotInRoom => "not-in-room",
             Self::AccessDenied => "access-denied",
             Self::Unreadable => "unreadable",
             Self::Internal => "internal",

@@ -3,6 +3,7 @@
 //! | type | minted by | read by |
 //! |---|---|---|
 //! | [`RemoteUserId`] | a connector, from an address | that connector; the bridge compares and stores it |
+//! | [`RemoteRoomId`] | a connector, from an address | that connector; the bridge compares and stores it |
 //! | [`RemoteMessageId`] | a connector, when it sends or reads | the same |
 //! | [`LocalUser`] | the bridge from a Matrix id, a connector from one of our own addresses | both |
 //! | [`DeliveryId`] | the router, once per Matrix event | connectors, to name what they send |
@@ -42,6 +43,10 @@ text_id! {
     /// A person on a remote network, in the network's normal form: `bob@example.org`; or somebody who claims to be that
     /// person and may be anybody: `unverified:bob@example.org`.
     RemoteUserId
+}
+text_id! {
+    /// A room on a remote network, in the network's normal form: `office@conference.example.org`.
+    RemoteRoomId
 }
 text_id! {
     /// A message on a remote network, in the network's normal form: an RFC 5322 Message-ID without its angle brackets.
@@ -90,8 +95,25 @@ impl RemoteUserId {
         self.0.starts_with(UNVERIFIED)
     }
 
-    /// The network's own form of the address: the same for its owner and for who only claims it.
+    /// The network's own form of the address: the same for its owner and for who only claims it, and for a room itself.
     pub fn address(&self) -> &str {
-        self.0.strip_prefix(UNVERIFIED).unwrap_or(&self.0)
+        let claimed = self.0.strip_prefix(UNVERIFIED).or_else(|| self.0.strip_prefix(ROOM));
+        claimed.unwrap_or(&self.0)
+    }
+}
+
+/// What stands before the address of a remote room. No network's addresses begin so.
+const ROOM: &str = "room:";
+
+/// A remote room can be written to as a person can: everybody in it gets what it gets.
+impl RemoteUserId {
+    /// The room itself, as the one to whom deliveries go.
+    pub fn of_room(room: &RemoteRoomId) -> Self {
+        Self(format!("{ROOM}{room}"))
+    }
+
+    /// The room that this stands for; `None` for a person.
+    pub fn room(&self) -> Option<RemoteRoomId> {
+        self.0.strip_prefix(ROOM).map(RemoteRoomId::new)
     }
 }

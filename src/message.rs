@@ -1,6 +1,6 @@
 //! What crosses the bridge. No Matrix types and no network's types: both sides translate to and from these.
 
-use crate::ids::{DeliveryId, LocalUser, RemoteMessageId, RemoteUserId, SourceId};
+use crate::ids::{DeliveryId, LocalUser, RemoteMessageId, RemoteRoomId, RemoteUserId, SourceId};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,9 @@ pub struct Delivery {
     /// so in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_back: Option<RemoteMessageId>,
+    /// What a remote room is about from now on, and nothing else; `body` is empty or says the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
     pub body: Body,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,
@@ -121,6 +124,8 @@ pub struct Sent {
     pub subject: Option<String>,
     /// Whether the network has promised to say what becomes of it.
     pub receipt_follows: bool,
+    /// In a remote room: as whom the writer has said it there, and what they call it; `message` is the room's name for it.
+    pub said_as: Option<(RemoteUserId, RemoteMessageId)>,
 }
 
 /// One thing received, as it came: committed before it is understood, so that no fault in reading it can lose it.
@@ -143,6 +148,81 @@ pub enum Inbound {
     Receipt(Receipt),
     TakenBack(TakenBack),
     Reactions(Reactions),
+    InRoom(Box<InRoom>),
+}
+
+impl Inbound {
+    /// The message that it is, wherever it was said.
+    pub fn arrival_mut(&mut self) -> Option<&mut Arrival> {
+        match self {
+            Self::Message(arrival) => Some(arrival),
+            Self::InRoom(in_room) => match &mut in_room.what {
+                Happening::Said { arrival, .. } => Some(arrival),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Something that has happened in a remote room. It came once for all of ours who are there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InRoom {
+    pub room: RemoteRoomId,
+    pub what: Happening,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happening {
+    /// `arrival.message` is what the sender calls it, `id` what the room does.
+    Said {
+        arrival: Box<Arrival>,
+        id: Option<RemoteMessageId>,
+    },
+    /// The sender, or somebody who may do so in this room (`from` is `None`), wants it gone. Which message it may be, the
+    /// surest first.
+    TakenBack {
+        from: Option<RemoteUserId>,
+        messages: Vec<RemoteMessageId>,
+    },
+    Reactions(Reactions),
+    Came(Occupant),
+    /// `parting`: how.
+    Went {
+        who: RemoteUserId,
+        parting: Parting,
+    },
+    /// Those, and nobody else, are there besides ours.
+    Present(Vec<Occupant>),
+    /// What the room is about.
+    Topic(String),
+    /// One of ours is not there any more, or was not let in, and will not come back by themself.
+    Shut {
+        user: LocalUser,
+        parting: Parting,
+    },
+}
+
+/// Somebody in a remote room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occupant {
+    pub who: RemoteUserId,
+    pub name: String,
+}
+
+/// How somebody has left a remote room, or did not get in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parting {
+    Left,
+    /// They go on under this name.
+    Renamed(String),
+    /// Sent away, with the words of whoever did it.
+    Kicked(Option<String>),
+    Banned(Option<String>),
+    /// The room lets in only those whom it knows.
+    NotAdmitted,
+    /// The room wants a password.
+    NeedsPassword,
 }
 
 /// The sender of a message wants it gone.

@@ -39,7 +39,7 @@ impl Pair {
     }
 }
 
-fn restart_prosody() {
+pub fn restart_prosody() {
     let servers = servers();
     let (program, arguments) = servers.command.split_first().unwrap();
     let done = Command::new(program).args(arguments).args(["restart", "prosody", "--dir"]).arg(&servers.dir).output();

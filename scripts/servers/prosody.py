@@ -1,4 +1,4 @@
-"""Prosody: accounts at xmpp.test, an upload service, and one component for each slot.
+"""Prosody: accounts at xmpp.test, an upload service, group chats, and one component for each slot.
 
 Clients may sign in without TLS, as everything is on loopback. Accounts are made by signing up. Components may come with
 TLS or without. Other servers are looked for, and none is found: an address at 127.0.0.1 needs no name server for that.
@@ -42,6 +42,8 @@ Component "upload.{domain}" "http_file_share"
   http_external_url = "http://{host}:{http}/"
   http_file_share_size_limit = 20 * 1024 * 1024
   http_file_share_access = {{ {quoted} }}
+Component "conference.{domain}" "muc"
+  modules_enabled = {{ "muc_mam" }}
 """
 
 SLOT = """Component "{domain}"

@@ -46,16 +46,19 @@ impl Bridge {
         let Some(place) = self.place_for(&row.connector, arrival, &staff, &ghost, again).await? else {
             return Ok(Done::default());
         };
-        let mut posting = Posting {
-            bridge: self,
-            row,
-            arrival,
-            ghost: &ghost,
-            place: &place,
-            events: Vec::new(),
-            spoken: Vec::new(),
-            notices: Vec::new(),
-        };
+        self.post(row, arrival, &ghost, &place).await
+    }
+
+    /// Posts an arrival as this ghost, where it belongs.
+    pub(super) async fn post(
+        &self,
+        row: &Row,
+        arrival: &Arrival,
+        ghost: &UserId,
+        place: &Place,
+    ) -> Result<Done, Failure> {
+        let (events, spoken, notices) = (Vec::new(), Vec::new(), Vec::new());
+        let mut posting = Posting { bridge: self, row, arrival, ghost, place, events, spoken, notices };
         posting.post().await?;
         Ok(posting.done())
     }

@@ -42,20 +42,31 @@ impl Bridge {
     pub(super) async fn show_reactions(&self, row: &Row, reactions: &Reactions) -> Result<Done, Failure> {
         let Some(ghost) = self.ghosts.ghost(&row.connector, &reactions.from) else { return Ok(Done::default()) };
         let Some(target) = self.reacted_to(row, reactions).await? else { return Ok(Done::default()) };
+        self.set_reactions(row, &ghost, &target, reactions).await
+    }
+
+    /// The same, of a message that was found.
+    pub(super) async fn set_reactions(
+        &self,
+        row: &Row,
+        ghost: &UserId,
+        target: &Message,
+        reactions: &Reactions,
+    ) -> Result<Done, Failure> {
         let mut new = reactions.emoji.clone();
         for (n, old) in self.said_by(row, &reactions.from, &reactions.message).await?.iter().enumerate() {
-            match self.emoji_of(&ghost, old).await? {
+            match self.emoji_of(ghost, old).await? {
                 Some(emoji) if new.contains(&emoji) => new.retain(|it| *it != emoji),
-                Some(_) => drop(self.take_away(row, &ghost, old, n).await?),
+                Some(_) => drop(self.take_away(row, ghost, old, n).await?),
                 None => {}
             }
         }
         let mut done = Done::default();
         for emoji in new {
-            let txn = txn_id(&SourceId::new(format!("{} {emoji}", row.source)), &ghost, 0);
+            let txn = txn_id(&SourceId::new(format!("{} {emoji}", row.source)), ghost, 0);
             let content = ReactionEventContent::new(Annotation::new(target.event_id.clone(), emoji));
-            match self.homeserver.intent(&ghost).send_message(&target.room_id, &txn, &content).await {
-                Ok(event) => done.messages.push(reaction(&target, event, reactions)),
+            match self.homeserver.intent(ghost).send_message(&target.room_id, &txn, &content).await {
+                Ok(event) => done.messages.push(reaction(target, event, reactions)),
                 // The ghost has left the room, or this emoji is there already.
                 Err(Error::Refused { status: 400 | 403, .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -97,7 +108,7 @@ impl Bridge {
     }
 
     /// The event by which it was done.
-    async fn take_away(
+    pub(super) async fn take_away(
         &self,
         row: &Row,
         ghost: &UserId,

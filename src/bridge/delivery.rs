@@ -73,6 +73,8 @@ pub(super) enum Purpose {
     Withdrawal {
         of: OwnedEventId,
     },
+    /// What the room is about has changed.
+    Topic,
 }
 
 /// One event of a delivery.
@@ -117,7 +119,7 @@ impl Outgoing {
     /// The event to which a notice about it answers.
     pub(super) fn about(&self) -> Option<&OwnedEventId> {
         match &self.purpose {
-            Purpose::Message => self.parts.last().map(|part| &part.event),
+            Purpose::Message | Purpose::Topic => self.parts.last().map(|part| &part.event),
             Purpose::Correction { of, .. } | Purpose::Withdrawal { of } => Some(of),
             Purpose::Reaction { to, .. } => Some(to),
         }
@@ -298,6 +300,7 @@ impl Bridge {
                 reactions: None,
                 replaces: None,
                 takes_back: None,
+                topic: None,
                 body: Body::default(),
                 attachments: Vec::new(),
                 written_at: event.at,
@@ -311,6 +314,7 @@ impl Bridge {
     /// The ghosts that are served together, by network.
     pub(super) fn audiences(&self, scene: &Scene<'_>) -> Vec<Audience> {
         let mut audiences: BTreeMap<&'static str, Vec<_>> = BTreeMap::new();
+        let rooms = self.remote_rooms_in(scene.portal);
         for (user, member) in &scene.portal.members {
             let gets_it = match scene.passing_on {
                 // Who is still on the way in reads back what staff said meanwhile, and nothing else.
@@ -320,7 +324,9 @@ impl Bridge {
             if !gets_it {
                 continue;
             }
-            if let Some((connector, remote)) = self.remote_of(user) {
+            if let Some((connector, remote)) = self.remote_of(user)
+                && !self.is_served(&rooms, connector, &remote)
+            {
                 audiences.entry(connector).or_default().push((user.clone(), remote));
             }
         }
@@ -333,9 +339,15 @@ impl Bridge {
     /// Whom a ghost stands for; `None` for everybody else, and for a ghost that could stand for nobody.
     pub(super) fn remote_of(&self, user: &UserId) -> Option<(&'static str, RemoteUserId)> {
         let (name, address) = self.ghosts.parse(user)?;
-        let remote = self.connectors.get(name)?.parse_address(&address)?;
+        let port = self.connectors.get(name)?;
         // Each remote user has one ghost: a second spelling of an address is nobody's.
-        (self.ghosts.ghost(name, &remote)?.as_str() == user.as_str()).then_some((name, remote))
+        let is_its = |remote: &RemoteUserId| self.ghosts.ghost(name, remote).is_some_and(|ghost| ghost == *user);
+        let person = port.parse_address(&address).filter(is_its);
+        let remote = person.or_else(|| match RemoteUserId::new(address.as_str()).room() {
+            Some(room) => port.parse_room(room.as_str()).map(|room| RemoteUserId::of_room(&room)),
+            None => port.parse_occupant(&address),
+        });
+        remote.filter(is_its).map(|remote| (name, remote))
     }
 
     /// What a new conversation in this room is about: the room's name, if people have given it one.

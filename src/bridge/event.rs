@@ -36,6 +36,8 @@ pub(super) enum Kind {
     /// A message that we cannot read.
     Encrypted,
     RoomName(Option<String>),
+    /// What the room is about.
+    Topic(String),
     /// Encryption was switched on.
     Encryption,
     /// This room has taken the place of the event's.
@@ -47,7 +49,7 @@ impl Kind {
     pub(super) fn is_said(&self) -> bool {
         match self {
             Self::Said(_) | Self::Reaction(_) | Self::Redaction(_) | Self::Untold(_) | Self::Encrypted => true,
-            Self::Member { .. } | Self::RoomName(_) | Self::Encryption | Self::Tombstone(_) => false,
+            Self::Member { .. } | Self::RoomName(_) | Self::Topic(_) | Self::Encryption | Self::Tombstone(_) => false,
         }
     }
 }
@@ -99,6 +101,12 @@ struct MemberContent {
 struct NameContent {
     #[serde(default)]
     name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct TopicContent {
+    #[serde(default)]
+    topic: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -163,6 +171,9 @@ impl<'a> Event<'a> {
             }
             ("m.room.encrypted", None) => Kind::Encrypted,
             ("m.room.name", Some("")) => Kind::RoomName(storable(serde_json::from_str::<NameContent>(content)?.name)),
+            ("m.room.topic", Some("")) => {
+                Kind::Topic(storable(serde_json::from_str::<TopicContent>(content)?.topic).unwrap_or_default())
+            }
             ("m.room.encryption", Some("")) => Kind::Encryption,
             ("m.room.tombstone", Some("")) => {
                 Kind::Tombstone(serde_json::from_str::<TombstoneContent>(content)?.replacement_room)

@@ -95,8 +95,10 @@ impl Bridge {
         let given = name.map(|name| name.chars().take(NAME_LIMIT).collect::<String>()).filter(|name| !name.is_empty());
         let intent = self.homeserver.intent(&mxid);
         let mut looks = None;
+        // A room without a name is called by its address.
+        let unnamed = if user.room().is_some() { user.address() } else { user.as_str() };
         let name = match (&known, given) {
-            (Some(name), Some(given)) if name == user.as_str() && given != *name => {
+            (Some(name), Some(given)) if name == unnamed && given != *name => {
                 intent.set_name(&given).await?;
                 given
             }
@@ -107,7 +109,7 @@ impl Bridge {
             (None, given) => {
                 looks = self.ask_looks(connector, user).await;
                 let known = looks.as_ref().and_then(Answer::name);
-                let name = given.or(known).unwrap_or_else(|| user.as_str().to_owned());
+                let name = given.or(known).unwrap_or_else(|| unnamed.to_owned());
                 intent.register(&name).await?;
                 name
             }

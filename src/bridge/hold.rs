@@ -117,6 +117,7 @@ pub(super) fn sample(event: &str, text: &str) -> Outgoing {
             reactions: None,
             replaces: None,
             takes_back: None,
+            topic: None,
             body: Body::default(),
             attachments: Vec::new(),
             written_at: 1_000,

@@ -8,6 +8,7 @@ use super::{
     looks::Look,
     original::Wanted,
     relay::Relay,
+    remote_room::Expel,
     status::Shown,
     worker::Done,
 };
@@ -50,6 +51,7 @@ impl Bridge {
             "decline" => self.decline(row, &payload::<Decline>(row)?).await.map(|()| Done::default()),
             "welcome" => self.welcome(row, &payload::<Welcome>(row)?).await.map(|()| Done::default()),
             "command" => self.answer(row, &payload::<Asked>(row)?).await.map(|()| Done::default()),
+            "expel" => self.expel(&payload::<Expel>(row)?).await.map(|()| Done::default()),
             "looks" => self.renew_looks(&payload::<Look>(row)?).await.map(|()| Done::default()),
             "original" => self.show_original(row, &payload::<Wanted>(row)?).await.map(|()| Done::default()),
             "relay" => self.pass_on(row, &payload::<Relay>(row)?).await.map(|()| Done::default()),
@@ -73,6 +75,7 @@ impl Bridge {
             Inbound::Receipt(receipt) => self.take_receipt(row, &receipt).await,
             Inbound::TakenBack(gone) => self.hide(row, &gone).await,
             Inbound::Reactions(reactions) => self.show_reactions(row, &reactions).await,
+            Inbound::InRoom(in_room) => self.happened(row, &in_room).await,
         }
     }
 }

@@ -156,7 +156,14 @@ impl Bridge {
     async fn come_in(&self, join: &Join) -> Result<bool, Failure> {
         let gone = || Failure::permanent(Reason::UnknownRecipient, "the ghost stands for nobody");
         let (connector, remote) = self.remote_of(&join.ghost).ok_or_else(gone)?;
-        self.ensure_ghost(connector, &remote, None).await?;
+        let mut name = None;
+        if let Some(room) = remote.room() {
+            let Some(profile) = self.connector(connector)?.room(&room).await? else {
+                return self.no_such_room(join).await.map(|()| false);
+            };
+            name = profile.name;
+        }
+        self.ensure_ghost(connector, &remote, name.as_deref()).await?;
         let intent = self.homeserver.intent(&join.ghost);
         match intent.join(&join.room).await {
             Err(matrix::Error::Refused { status: 403 | 404, .. }) => {
@@ -189,15 +196,30 @@ impl Bridge {
         let events: Vec<&str> = backlog.iter().map(|raw| raw.json().get()).chain(later).collect();
         self.catch_up(&mut tx, join, &portal, &events).await?;
         self.unpark_if_nobody_waits(&mut tx, &join.room, &portal).await?;
+        if let Some(room) = remote.room() {
+            tx.note_remote_room(connector, &room, &join.ghost).await?;
+        }
         if alone || is_complete {
             tx.begin_reading(&join.room, &read_to, asked_at).await?;
         }
         tx.commit().await?;
         self.passing.changed(&join.room);
+        self.attendance_changed(&self.remote_room_of(&join.ghost).into_iter().collect());
         if is_complete {
             self.reconcile.doubt.note_read(&join.room, began);
         }
         Ok(true)
+    }
+
+    /// The ghost of a remote room that is none does not come.
+    async fn no_such_room(&self, join: &Join) -> Result<(), Failure> {
+        let mut tx = self.store.begin().await?;
+        let mut portal = tx.portals(&[&*join.room]).await?.remove(&join.room).unwrap_or_default();
+        self.gone(&mut tx, &join.room, &mut portal, &join.ghost).await?;
+        let (room, ghost, reason) = (join.room.clone(), join.ghost.clone(), Sentence::new(&Text::NoSuchRoom));
+        let decline = Decline { room, ghost, reason, user: None, is_said: true, invitation: None };
+        tx.enqueue(Queue::Inbox, vec![row("decline", &join.invitation, &join.room, &join.ghost, &decline)]);
+        Ok(tx.commit().await?)
     }
 
     /// What was forgotten for other ghosts of the room is older than this one's invitation: they get it, and this one

@@ -49,6 +49,9 @@ impl Bridge {
     /// Asks a network for one of its people; `None`: it knows no such things.
     pub(super) async fn ask_looks(&self, connector: &str, user: &RemoteUserId) -> Option<Answer> {
         let port = self.connectors.get(connector).filter(|port| port.capabilities().profiles)?;
+        if self.is_of_room(connector, user) {
+            return None;
+        }
         match timeout(PATIENCE, port.profile(user)).await {
             Ok(Ok(profile)) => Some(Answer { profile, at: now() }),
             Ok(Err(failure)) => {
@@ -85,6 +88,10 @@ impl Bridge {
         };
         if now() - at < LOOK_AGAIN_MS {
             self.looks.remember(ghost.to_owned(), at);
+            return Ok(());
+        }
+        if self.remote_of(ghost).is_none_or(|(_, user)| self.is_of_room(connector, &user)) {
+            self.looks.remember(ghost.to_owned(), now());
             return Ok(());
         }
         let source = format!("looks {ghost} {}", now() / LOOK_SOON_MS);

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     connector::Connector,
     failure::{Failure, Reason},
+    ids::RemoteMessageId,
     matrix::{
         self,
         status::{Cause, SendState},
@@ -49,6 +50,7 @@ impl Bridge {
             }
             Purpose::Reaction { to, emoji } => self.reaction(&outgoing, &known, connector.as_ref(), to, emoji).await?,
             Purpose::Withdrawal { of } => self.withdrawal(&outgoing, &known, of),
+            Purpose::Topic => Some(topic(&outgoing)),
         };
         let Some(mut delivery) = delivery else { return Ok(Done::default()) };
         let limit = connector.capabilities().attachment_bytes;
@@ -66,7 +68,7 @@ impl Bridge {
         let mut done = done(row, &outgoing, &known, delivery, &sent, follow_up);
         if trouble_is_told {
             done.follow_up.push(self.sent_after_all(row, &outgoing));
-        } else {
+        } else if outgoing.purpose != Purpose::Topic {
             done.accepted = self.accepted(row, &outgoing, &sent);
         }
         Ok(done)
@@ -138,7 +140,7 @@ impl Bridge {
         if connector.capabilities().edits {
             return Ok(Some(Delivery {
                 thread: known.place(outgoing, None),
-                replaces: Some(own.remote_message.clone()),
+                replaces: Some(self.as_said(&known.crossed, own).clone()),
                 body: new.body.clone(),
                 attachments: changed.file.into_iter().collect(),
                 ..written_last(outgoing)
@@ -165,6 +167,18 @@ impl Bridge {
         let Some(author) = delivery.author.as_deref().filter(|_| delivery.takes_back.is_none()) else { return };
         let who = Body { text: self.language.say(&Text::Wrote { author }), html: None };
         delivery.body = hold::bodies([&who, &delivery.body].into_iter());
+    }
+
+    /// What its writer calls a message; a remote room may have given it another name.
+    fn as_said<'m>(&self, crossed: &'m [Message], own: &'m Message) -> &'m RemoteMessageId {
+        let port = self.connectors.get(own.connector.as_str());
+        let is_there = |message: &&Message| {
+            let room = own.remote_user.room();
+            message.event_id == own.event_id
+                && room.is_some()
+                && port.and_then(|port| port.room_of(&message.remote_user)) == room
+        };
+        crossed.iter().find(is_there).map_or(&own.remote_message, |message| &message.remote_message)
     }
 
     /// A reaction alone. `None`: the recipient does not know what it is about.
@@ -291,6 +305,11 @@ fn written_last(outgoing: &Outgoing) -> Delivery {
     delivery
 }
 
+fn topic(outgoing: &Outgoing) -> Delivery {
+    let body = outgoing.parts.last().map(|part| part.words.body.clone()).unwrap_or_default();
+    Delivery { topic: Some(body.text.clone()), body, ..written_last(outgoing) }
+}
+
 /// What is remembered of a delivery that was accepted.
 fn done(
     row: &Row,
@@ -310,8 +329,17 @@ fn done(
         state: MessageState::Sent,
     };
     // A set of reactions takes the place of another: none of them can be taken back by itself, and no withdrawal can.
-    let is_message = delivery.reactions.is_none() && delivery.takes_back.is_none();
-    let messages = outgoing.parts.iter().filter(|_| is_message).map(message).collect();
+    let is_message = delivery.reactions.is_none() && delivery.takes_back.is_none() && delivery.topic.is_none();
+    let mut messages: Vec<Message> = outgoing.parts.iter().filter(|_| is_message).map(message).collect();
+    if let Some((remote_user, remote_message)) = &sent.said_as {
+        let as_said = |message: &Message| Message {
+            remote_user: remote_user.clone(),
+            remote_message: remote_message.clone(),
+            ..message.clone()
+        };
+        let named: Vec<Message> = messages.iter().map(as_said).collect();
+        messages.extend(named);
+    }
     let thread = known.after(row, outgoing, &delivery, sent);
     Done { messages, thread, originals: Vec::new(), follow_up, accepted: None }
 }

@@ -181,9 +181,12 @@ impl Bridge {
     /// address.
     pub(super) fn served(&self, author: &UserId, people: &[RemoteUserId]) -> BTreeSet<OwnedUserId> {
         let Some((connector, person)) = self.remote_of(author) else { return BTreeSet::from([author.to_owned()]) };
+        // What somebody says in a remote room everybody there has.
+        let room = self.connectors.get(connector).and_then(|port| port.room_of(&person));
+        let room = room.and_then(|room| self.room_ghost(connector, &room));
         let people = people.iter().chain([&person]).map(|person| RemoteUserId::new(person.address()));
         let both = people.flat_map(|person| [person.unverified(), person]);
-        both.filter_map(|person| self.ghosts.ghost(connector, &person)).collect()
+        both.filter_map(|person| self.ghosts.ghost(connector, &person)).chain(room).collect()
     }
 }
 

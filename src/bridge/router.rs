@@ -36,9 +36,11 @@ impl Bridge {
         for event in new {
             self.apply(&mut tx, event, &mut portals, &mut work).await?;
         }
+        let attended = std::mem::take(&mut work.attended);
         work.write(&mut tx).await?;
         tx.set_watermarks(watermarks).await?;
         tx.commit().await?;
+        self.attendance_changed(&attended);
         Ok(count)
     }
 
@@ -86,13 +88,19 @@ impl Bridge {
             return Ok(());
         }
         if let Kind::Member { user, membership, name, direct } = &event.kind {
+            work.attended.extend(self.remote_room_of(user));
+            work.attended.extend(portals.get(&event.room).into_iter().flat_map(|portal| self.remote_rooms_in(portal)));
             return match (self.ghosts.is_ghost(user), membership) {
                 (true, Change::Invite) => self.invited(tx, event, user, *direct, portals, work).await,
                 (false, Change::Join) if portals.contains_key(&event.room) => {
                     let member = Member { membership: Membership::Join, name: name.clone() };
                     tx.set_member(&event.room, user, &member).await?;
-                    portals.entry(event.room.clone()).or_default().members.insert(user.clone(), member);
-                    Ok(())
+                    let portal = portals.entry(event.room.clone()).or_default();
+                    let before = portal.members.insert(user.clone(), member);
+                    match before.is_some_and(|before| before.membership == Membership::Join) {
+                        true => Ok(()),
+                        false => self.staff_came(tx, event, user, portal, work).await,
+                    }
                 }
                 (_, Change::Leave | Change::Ban) if portals.contains_key(&event.room) => {
                     if let Some((connector, remote)) = self.remote_of(user) {
@@ -113,6 +121,10 @@ impl Bridge {
             Kind::RoomName(name) => {
                 portal.name.clone_from(name);
                 tx.set_room_name(&event.room, name.as_deref()).await
+            }
+            Kind::Topic(topic) => {
+                self.topic_changed(event, portal, topic, work);
+                Ok(())
             }
             Kind::Encryption => {
                 portal.encrypted = true;
@@ -179,6 +191,10 @@ impl Bridge {
             let source = format!("conversation here {}", event.id);
             work.inbox.push(self.notice(source, known.clone(), ghost.clone(), None, &Text::ConversationHere));
             refuse(&Text::ConversationElsewhere { link: &self.link(&known) })
+        } else if self.remote_room_of(ghost).is_some()
+            && let Some(paired) = tx.room_with(ghost).await?.filter(|paired| *paired != event.room)
+        {
+            refuse(&Text::RoomElsewhere { link: &self.link(&paired) })
         } else if let Some(reached) = self.count_conversation(tx, &event.sender).await? {
             refuse(&Text::TooMuch(Deed::Conversation, reached))
         } else {
@@ -245,7 +261,8 @@ impl Bridge {
     /// The ghost through which Fehmarn itself speaks in a room.
     pub(super) fn speaker<'p>(&self, portal: &'p Portal) -> Option<&'p UserId> {
         let joined = self.ghosts_in(portal).filter(|(_, membership)| *membership == Membership::Join);
-        joined.map(|(user, _)| user).min()
+        // Nobody should seem to say what Fehmarn says: a remote room's own ghost comes first.
+        joined.map(|(user, _)| user).min_by_key(|user| (self.remote_room_of(user).is_none(), *user))
     }
 
     /// A notice, should nobody have been told for this reason before. `about`: the message that it answers.

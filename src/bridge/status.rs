@@ -86,7 +86,8 @@ pub(super) fn cause(reason: Reason) -> Cause {
         | Reason::MailboxFull
         | Reason::Refused
         | Reason::Unreachable
-        | Reason::Busy => Cause::Network,
+        | Reason::Busy
+        | Reason::NotInRoom => Cause::Network,
         Reason::TooLarge | Reason::Unreadable => Cause::Content,
         Reason::AccessDenied | Reason::Internal => Cause::Bridge,
     }

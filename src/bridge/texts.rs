@@ -4,7 +4,10 @@ use super::{
     Changed, Untold,
     limit::{Deed, Reached},
 };
-use crate::{failure::Reason, message::Form};
+use crate::{
+    failure::Reason,
+    message::{Form, Parting},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -123,6 +126,20 @@ pub enum Text<'a> {
         person: &'a str,
     },
     Changed(Changed),
+    NoSuchRoom,
+    /// The remote room has a portal already.
+    RoomElsewhere {
+        link: &'a str,
+    },
+    /// Under which name somebody in a remote room goes on.
+    NowCalled {
+        name: &'a str,
+    },
+    /// A remote room has sent a member of staff away, or does not let them in.
+    ShutOut {
+        name: &'a str,
+        parting: &'a Parting,
+    },
     /// Of the bot.
     BotOnlyAlone,
     BotEncrypted,
@@ -225,6 +242,10 @@ impl Language {
                 self.look_up("too-many-conversations-day", &[("count", &count.to_string())])
             }
             Text::TooMuch(Deed::PassedOn, _) => self.look_up("too-much-passed-on", &[]),
+            Text::NoSuchRoom => self.look_up("no-such-room", &[]),
+            Text::RoomElsewhere { link } => self.look_up("room-elsewhere", &[("link", link)]),
+            Text::NowCalled { name } => self.look_up("now-called", &[("name", name)]),
+            Text::ShutOut { name, parting } => self.shut_out(name, parting),
             Text::BotOnlyAlone => self.look_up("bot-only-alone", &[]),
             Text::BotEncrypted => self.look_up("bot-encrypted", &[]),
             Text::ClaimFailed { address } => self.look_up("claim-failed", &[("address", address)]),
@@ -245,6 +266,24 @@ impl Language {
             Changed::Reaction => self.look_up("reaction-told-later", &[]),
             Changed::Correction => self.look_up("edit-as-correction", &[]),
         }
+    }
+
+    fn shut_out(self, name: &str, parting: &Parting) -> String {
+        let said = match parting {
+            Parting::Banned(_) => self.look_up("shut-out-banned", &[("name", name)]),
+            Parting::NotAdmitted => self.look_up("shut-out-not-admitted", &[("name", name)]),
+            Parting::NeedsPassword => self.look_up("shut-out-password", &[("name", name)]),
+            Parting::Left | Parting::Renamed(_) | Parting::Kicked(_) => {
+                self.look_up("shut-out-kicked", &[("name", name)])
+            }
+        };
+        let words = match parting {
+            Parting::Kicked(Some(words)) | Parting::Banned(Some(words)) => {
+                self.look_up("shut-out-words", &[("words", words)])
+            }
+            _ => String::new(),
+        };
+        format!("{said} {words} {}", self.look_up("shut-out-next", &[])).replace("  ", " ")
     }
 
     /// What people can do about a message that was given up; nothing where another attempt would end alike.

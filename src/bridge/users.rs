@@ -2,7 +2,7 @@
 
 use super::{Bridge, Level};
 use crate::{
-    connector::{Directory, Profile},
+    connector::{Attendance, Directory, Profile},
     failure::Failure,
     ids::LocalUser,
     message::Typing,
@@ -72,5 +72,9 @@ impl Directory for Bridge {
 
     fn typing(&self, connector: &'static str, typing: Typing) {
         self.passing.remote(connector, typing);
+    }
+
+    async fn attendance(&self, connector: &str) -> Result<Vec<Attendance>, Failure> {
+        self.attendees(connector).await
     }
 }

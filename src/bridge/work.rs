@@ -10,6 +10,7 @@ use super::{
     original::Wanted,
     reaction::Reactions,
     relay::PassingOn,
+    remote_room::Remote,
     router::encrypted_once,
     status::Shown,
 };
@@ -33,6 +34,8 @@ pub(super) struct Work {
     pub tally: Tally,
     /// Rooms of these events in which the bot talks with somebody, and with whom.
     pub management: HashMap<OwnedRoomId, OwnedUserId>,
+    /// Remote rooms of which it may have changed who of the staff is to be in them.
+    pub attended: BTreeSet<Remote>,
 }
 
 impl Work {
@@ -119,9 +122,11 @@ impl Bridge {
     ) -> Result<(), Error> {
         let mut lanes: BTreeSet<String> = BTreeSet::new();
         for room in rooms {
-            let ghosts = portals.get(*room).into_iter().flat_map(|portal| self.ghosts_in(portal));
-            let joined = ghosts.filter(|(_, membership)| *membership == Membership::Join);
+            let Some(portal) = portals.get(*room) else { continue };
+            let rooms = self.remote_rooms_in(portal);
+            let joined = self.ghosts_in(portal).filter(|(_, membership)| *membership == Membership::Join);
             let people = joined.filter_map(|(ghost, _)| self.remote_of(ghost));
+            let people = people.filter(|(connector, to)| !self.is_served(&rooms, connector, to));
             lanes.extend(people.map(|(connector, to)| lane(connector, room, &to)));
         }
         if lanes.is_empty() {

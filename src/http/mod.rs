@@ -80,7 +80,7 @@ fn routes(site: Arc<Site>) -> Router {
         .route("/thirdparty/protocol/{name}", get(third_party::protocol))
         .route("/thirdparty/user", get(third_party::user_by_id))
         .route("/thirdparty/user/{name}", get(third_party::user))
-        .route("/thirdparty/location", get(third_party::location))
+        .route("/thirdparty/location", get(third_party::location_by_alias))
         .route("/thirdparty/location/{name}", get(third_party::location))
         .route_layer(middleware::from_fn_with_state(site.clone(), access::homeserver_only));
     Router::new()

@@ -1,12 +1,12 @@
-//! What the homeserver asks about users and rooms. Answered without I/O: while it waits, the homeserver sends
-//! no application service anything.
+//! What the homeserver asks about users and rooms. About users it is answered without I/O: while it waits, the homeserver
+//! sends no application service anything.
 
 use super::{Site, answer};
 use axum::{
     extract::{Path, State},
     response::Response,
 };
-use ruma::UserId;
+use ruma::{RoomAliasId, UserId};
 use std::sync::Arc;
 
 /// A user in our namespace exists if somebody could be written to at its address. It is made when it is invited.
@@ -17,6 +17,17 @@ pub(super) async fn user(State(site): State<Arc<Site>>, Path(user): Path<String>
     }
 }
 
-pub(super) async fn room(State(_): State<Arc<Site>>) -> Response {
-    answer::not_found("Fehmarn has no room aliases")
+/// An alias in our namespace leads to the portal of a remote room, which is made by asking for it: the homeserver looks
+/// for the alias again when it has our answer.
+pub(super) async fn room(State(site): State<Arc<Site>>, Path(alias): Path<String>) -> Response {
+    let none = || answer::not_found("there is no such room");
+    let Ok(alias) = RoomAliasId::parse(&alias) else { return none() };
+    match site.bridge.open_alias(&alias).await {
+        Ok(true) => answer::done(),
+        Ok(false) => none(),
+        Err(failure) => {
+            tracing::warn!(detail = failure.detail, "a room cannot be made now");
+            none()
+        }
+    }
 }

@@ -2,13 +2,13 @@
 //! Answered without I/O. Who asks is not known: all that is told follows from the question.
 
 use super::{Site, answer, query::fields};
-use crate::bridge::Person;
+use crate::bridge::{Location, Person};
 use axum::{
     Json,
     extract::{Path, RawQuery, State},
     response::{IntoResponse, Response},
 };
-use ruma::UserId;
+use ruma::{RoomAliasId, UserId};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -63,7 +63,27 @@ fn described(site: &Site, person: &Person) -> Option<Value> {
     Some(json!({ "userid": person.ghost, "protocol": person.connector, "fields": fields }))
 }
 
-/// Remote rooms have no aliases.
-pub(super) async fn location() -> Response {
-    answer::not_found("there is no such place")
+/// By what a room is known by there.
+pub(super) async fn location(
+    State(site): State<Arc<Site>>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let field = site.bridge.networks.get(name.as_str()).and_then(|network| network.room);
+    let text = field.and_then(|field| fields(query.as_deref()).remove(field.name));
+    found_location(&site, text.and_then(|text| site.bridge.location(&name, &text)))
+}
+
+/// By alias.
+pub(super) async fn location_by_alias(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Response {
+    let alias = fields(query.as_deref()).remove("alias").and_then(|alias| RoomAliasId::parse(alias).ok());
+    found_location(&site, alias.and_then(|alias| site.bridge.location_behind(&alias)))
+}
+
+fn found_location(site: &Site, location: Option<Location>) -> Response {
+    let described = location.and_then(|Location { connector, room, alias }| {
+        let field = site.bridge.networks.get(connector)?.room?;
+        Some(json!([{ "alias": alias, "protocol": connector, "fields": { field.name: room } }]))
+    });
+    described.map_or_else(|| answer::not_found("there is no such place"), |it| Json(it).into_response())
 }

@@ -276,7 +276,7 @@ impl Intent<'_> {
         self.send(request).await.map(drop)
     }
 
-    async fn state(&self, room: &RoomId, kind: StateEventType) -> Result<Option<serde_json::Value>, Error> {
+    pub(super) async fn state(&self, room: &RoomId, kind: StateEventType) -> Result<Option<serde_json::Value>, Error> {
         let request = get_state_event_for_key::v3::Request::new(room.to_owned(), kind, String::new());
         match self.send(request).await {
             Ok(answer) => serde_json::from_str(answer.event_or_content.get())
@@ -298,7 +298,7 @@ impl Intent<'_> {
 }
 
 /// Marks, in a room's `m.room.create`, for whom or what a ghost made it.
-const MADE_FOR: &str = "org.fehmarn.made_for";
+pub(super) const MADE_FOR: &str = "org.fehmarn.made_for";
 
 /// Whom we invite may be in the room already.
 fn or_there_already(invited: Result<(), Error>) -> Result<(), Error> {

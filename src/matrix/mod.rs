@@ -10,6 +10,7 @@ pub mod format;
 mod history;
 pub mod incoming;
 mod intent;
+pub mod joint;
 pub mod marks;
 mod media;
 pub mod registration;

@@ -47,6 +47,10 @@ impl Spec<'_> {
             .iter()
             .map(|name| format!("    - {{ exclusive: true, regex: '@{prefix}{name}_.*:{server}' }}\n"))
             .collect();
+        let aliases: String = connectors
+            .iter()
+            .map(|name| format!("    - {{ exclusive: true, regex: '#{prefix}{name}_.*:{server}' }}\n"))
+            .collect();
         let id: String = format!("fehmarn{prefix}").trim_end_matches('_').to_owned();
         format!(
             "# How the homeserver knows Fehmarn. Name this file under app_service_config_files in homeserver.yaml and\n\
@@ -66,7 +70,8 @@ impl Spec<'_> {
              \x20 users:\n\
              {users}\
              \x20   - {{ exclusive: true, regex: '@{bot}:{server}' }}\n\
-             \x20 aliases: []\n\
+             \x20 aliases:\n\
+             {aliases}\
              \x20 rooms: []\n",
             as_token = token(),
             hs_token = token(),
@@ -96,6 +101,8 @@ mod tests {
         assert_eq!(read.rate_limited, Some(false));
         let users: Vec<_> = read.namespaces.users.iter().map(|n| (n.exclusive, n.regex.as_str())).collect();
         assert_eq!(users, [(true, r"@_email_.*:example\.org"), (true, r"@fehmarn:example\.org")]);
+        let aliases: Vec<_> = read.namespaces.aliases.iter().map(|n| (n.exclusive, n.regex.as_str())).collect();
+        assert_eq!(aliases, [(true, r"#_email_.*:example\.org")]);
         assert!(read.sender_localpart != "fehmarn", "the homeserver refuses /sync to the sender_localpart user");
     }
 

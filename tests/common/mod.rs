@@ -8,7 +8,7 @@
 //! | `staff` | somebody who writes in Matrix; `events`: what they read there |
 //! | `relations` | what they do with messages that are there: edits, reactions, threads |
 //! | `outside` | somebody who has e-mail; `letter`: what they write, `mail`: what they get |
-//! | `contact` | somebody who has XMPP; `talk`: with whom a member of staff writes |
+//! | `contact` | somebody who has XMPP; `talk`: with whom a member of staff writes; `chat_room`: a group chat of theirs |
 //! | `conversation` | both, who have begun to write to each other |
 //! | `lmtp` | a mail server that hands over mail |
 //! | `dns` | a name server |
@@ -18,6 +18,7 @@
 //! | `gate` | a connection that can be cut |
 //! | `wait` | waiting for a condition |
 
+pub mod chat_room;
 pub mod contact;
 pub mod conversation;
 pub mod dns;
@@ -41,6 +42,7 @@ pub mod staff;
 pub mod talk;
 pub mod wait;
 
+pub use chat_room::ChatRoom;
 pub use contact::Contact;
 pub use conversation::Conversation;
 pub use events::{body, html, sender};

@@ -3,6 +3,7 @@
 
 mod direct;
 mod read;
+mod remote;
 mod room;
 mod status;
 mod texts;
@@ -70,7 +71,7 @@ impl Bridge {
     async fn reply(&self, row: &Row, asked: &Asked, language: Language, words: &str) -> Result<String, Failure> {
         let networks = self.networks();
         match read::read(words, &networks) {
-            Request::Help => Ok(texts::help(language, &networks)),
+            Request::Help => Ok(texts::help(language, &networks, self.room_example())),
             Request::Status => self.status(&asked.user, language).await,
             Request::Language(wanted) => match wanted.and_then(Language::named) {
                 Some(chosen) => {
@@ -79,12 +80,13 @@ impl Bridge {
                 }
                 None => Ok(texts::which_language(language)),
             },
+            Request::Room(address) => self.remote_room(row, asked, language, address).await,
             Request::Write { network, address } => self.converse(row, asked, language, network, address).await,
         }
     }
 
     fn not_understood(&self, language: Language) -> String {
-        texts::not_understood(language, &self.networks())
+        texts::not_understood(language, &self.networks(), self.room_example())
     }
 
     async fn say_as_bot(&self, row: &Row, room: &RoomId, text: &str) -> Result<(), Failure> {

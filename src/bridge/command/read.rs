@@ -9,6 +9,8 @@ pub(super) enum Request<'t> {
     Status,
     /// The name of the language, if there is one.
     Language(Option<&'t str>),
+    /// The portal of the remote room with this address. It may be anything.
+    Room(&'t str),
     /// A conversation with whoever has this address: on a network, or on the one to which it fits. It may be anything.
     Write {
         network: Option<&'static str>,
@@ -18,6 +20,7 @@ pub(super) enum Request<'t> {
 
 const HELP: &[&str] = &["help", "hilfe", "?", "hallo", "hello", "hi", "moin"];
 const STATUS: &[&str] = &["status", "stand"];
+const ROOM: &[&str] = &["room", "raum"];
 const LANGUAGE: &[&str] = &["language", "sprache"];
 /// What may stand between the word for a network and the address.
 const FILLERS: &[&str] = &["an", "to"];
@@ -32,6 +35,7 @@ pub(super) fn read<'t>(text: &'t str, networks: &[Network]) -> Request<'t> {
         return Request::Write { network: Some(network.name), address: without_filler(rest) };
     }
     match rest {
+        room if is(ROOM) => Request::Room(without_filler(room)),
         "" if is(HELP) => Request::Help,
         "" if is(STATUS) => Request::Status,
         "" if is(LANGUAGE) => Request::Language(None),
@@ -73,6 +77,14 @@ mod tests {
         for text in ["sprache en", "Language  en", "!language en", "Sprache: en"] {
             assert_eq!(read_it(text), Request::Language(Some("en")), "{text}");
         }
+    }
+
+    #[test]
+    fn a_room_is_asked_for_in_both_languages() {
+        for text in ["room bau@rooms.test", "Raum: bau@rooms.test", "!raum bau@rooms.test"] {
+            assert_eq!(read_it(text), Request::Room("bau@rooms.test"), "{text}");
+        }
+        assert_eq!(read_it("raum"), Request::Room(""));
     }
 
     #[test]

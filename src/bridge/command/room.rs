@@ -168,7 +168,7 @@ impl Bridge {
             .collect();
         let asked: Vec<Asked> = events.iter().filter_map(Asked::of).collect();
         if asked.is_empty() {
-            self.say_as_bot(row, room, &texts::welcome(language, &self.networks())).await?;
+            self.say_as_bot(row, room, &texts::welcome(language, &self.networks(), self.room_example())).await?;
         }
         let mut tx = self.store.begin().await?;
         tx.begin_reading_as_bot(room, &backlog.read_to, asked_at).await?;

@@ -3,19 +3,21 @@
 use super::{Language, Network};
 use crate::failure::Reason;
 
-pub(super) fn welcome(language: Language, networks: &[Network]) -> String {
-    format!("{}\n\n{}", language.look_up("bot-welcome", &[]), help(language, networks))
+pub(super) fn welcome(language: Language, networks: &[Network], room: Option<&str>) -> String {
+    format!("{}\n\n{}", language.look_up("bot-welcome", &[]), help(language, networks, room))
 }
 
-pub(super) fn help(language: Language, networks: &[Network]) -> String {
+/// `room`: an address of a remote room, should there be any.
+pub(super) fn help(language: Language, networks: &[Network], room: Option<&str>) -> String {
     let write = networks.iter().map(|it| language.look_up("bot-help-write", &[("example", &it.example())]));
+    let write = write.chain(room.map(|example| language.look_up("bot-help-room", &[("example", example)])));
     let rest = ["bot-help-address", "bot-help-status", "bot-help-language", "bot-help-help"];
     let rest = rest.into_iter().map(|key| language.look_up(key, &[]));
     write.chain(rest).collect::<Vec<_>>().join("\n")
 }
 
-pub(super) fn not_understood(language: Language, networks: &[Network]) -> String {
-    format!("{}\n\n{}", language.look_up("bot-not-understood", &[]), help(language, networks))
+pub(super) fn not_understood(language: Language, networks: &[Network], room: Option<&str>) -> String {
+    format!("{}\n\n{}", language.look_up("bot-not-understood", &[]), help(language, networks, room))
 }
 
 pub(super) fn which_language(language: Language) -> String {
@@ -54,4 +56,16 @@ pub(super) fn conversation_ready(language: Language, person: &str, link: &str) -
 
 pub(super) fn conversation_known(language: Language, person: &str, link: &str) -> String {
     language.look_up("bot-conversation-known", &[("person", person), ("link", link)])
+}
+
+pub(super) fn room_missing(language: Language, example: &str) -> String {
+    language.look_up("bot-room-missing", &[("example", &format!("`{example}`"))])
+}
+
+pub(super) fn room_ready(language: Language, room: &str, link: &str) -> String {
+    language.look_up("bot-room-ready", &[("room", room), ("link", link)])
+}
+
+pub(super) fn room_known(language: Language, room: &str, link: &str) -> String {
+    language.look_up("bot-room-known", &[("room", room), ("link", link)])
 }

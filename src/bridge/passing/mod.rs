@@ -140,7 +140,8 @@ impl Bridge {
             }
         };
         let hearer = |ghost: &OwnedUserId| {
-            let (connector, remote) = self.remote_of(ghost)?;
+            let person = self.remote_of(ghost).filter(|(connector, remote)| !self.is_of_room(connector, remote));
+            let (connector, remote) = person?;
             let can = self.connectors.get(connector)?.capabilities();
             let hearer = Hearer { connector, remote, typing: can.typing, read_marks: can.read_marks };
             (can.typing || can.read_marks).then_some(hearer)

@@ -157,7 +157,7 @@ impl Connector for Email {
         let mut mail = compose::compose(&self.identity, delivery)?;
         mail.bytes = self.dkim.sign(mail.bytes, delivery.written_at)?;
         let receipt_follows = self.smtp.send(&mail).await?;
-        Ok(Sent { message: mail.message, subject: Some(mail.topic), receipt_follows })
+        Ok(Sent { message: mail.message, subject: Some(mail.topic), receipt_follows, said_as: None })
     }
 
     fn side(&self, to: &RemoteUserId) -> String {

@@ -6,6 +6,7 @@
 //! | `address`, `xml` | pure: JIDs and ids, and building XML |
 //! | `convert` | pure: a delivery becomes stanzas, a stanza becomes an arrival or a receipt |
 //! | `component` | the socket: one stream, what is written and proved, what is read, committed and answered |
+//! | `muc` | group chats: who is in which, and what is said there |
 //! | `files` | uploads to the server, and what others have uploaded |
 //! | `profile` | names and pictures of people outside |
 
@@ -14,13 +15,17 @@ mod component;
 mod config;
 mod convert;
 mod files;
+mod muc;
 mod profile;
 mod xml;
 
 use crate::{
-    connector::{Capabilities, Connection, Connector, Field, Finding, Inbox, Kind, Network, Profile, Spoken, now},
+    connector::{
+        Capabilities, Connection, Connector, Field, Finding, Inbox, Kind, Network, Profile, RoomProfile, Spoken, now,
+    },
     failure::Failure,
-    ids::RemoteUserId,
+    ids::{RemoteRoomId, RemoteUserId},
+    language::Language,
     message::{Delivery, Inbound, RawArrival, ReadMark, Sent, Typing},
     yaml::{self, Document},
 };
@@ -30,6 +35,7 @@ use component::Component;
 use config::Config;
 use convert::{incoming, outgoing, passing};
 use files::Files;
+use muc::Rooms;
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -38,7 +44,7 @@ pub const KIND: Kind = Kind { name: "xmpp", network: NETWORK, build };
 const NETWORK: Network = Network {
     title: "XMPP",
     person: Field { name: "jid", pattern: r"[^\s@/]+@[^\s@/]+", example: "bob@example.org" },
-    room: None,
+    room: Some(Field { name: "room", pattern: r"[^\s@/]+@[^\s@/]+", example: "office@conference.example.org" }),
     medium: None,
 };
 
@@ -48,6 +54,8 @@ const AT_ONCE: usize = 64;
 struct Xmpp {
     identity: Arc<Identity>,
     component: Component,
+    rooms: Arc<Rooms>,
+    language: Language,
     files: Files,
     max_file: u64,
 }
@@ -55,9 +63,10 @@ struct Xmpp {
 fn build(document: &Document, env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, yaml::Error> {
     let Config { language, identity, server, upload, files_from, max_file } = Config::read(document, env)?;
     let identity = Arc::new(identity);
-    let component = Component::new(server, identity.clone(), language);
+    let rooms = Arc::new(Rooms::new(identity.clone()));
+    let component = Component::new(server, identity.clone(), language, rooms.clone());
     let files = Files::new(upload, files_from, max_file);
-    Ok(Arc::new(Xmpp { identity, component, files, max_file }))
+    Ok(Arc::new(Xmpp { identity, component, rooms, language, files, max_file }))
 }
 
 #[async_trait]
@@ -87,20 +96,34 @@ impl Connector for Xmpp {
     }
 
     async fn run(&self, inbox: Inbox, stop: CancellationToken) -> Result<(), Failure> {
-        self.component.run(inbox, stop).await;
+        let keep = muc::keep(&self.rooms, &self.component, &self.identity, &inbox, &stop);
+        tokio::join!(self.component.run(inbox.clone(), stop.clone()), keep);
         Ok(())
     }
 
     async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure> {
         let uploads = self.files.upload(&self.component, &self.identity, delivery).await?;
         let composed = outgoing::compose(&self.identity, delivery, &uploads, now())?;
-        self.component.send(composed.stanzas, composed.message.to_string()).await?;
-        Ok(Sent { message: composed.message, subject: None, receipt_follows: false })
+        let user = &delivery.writer.user;
+        if let Some(room) = delivery.to.room() {
+            return muc::say(&self.rooms, &self.component, user, &room, composed).await;
+        }
+        let message = match self.room_of(&delivery.to) {
+            Some(room) => muc::say_privately(&self.rooms, &self.component, user, &room, composed).await?,
+            None => {
+                self.component.send(composed.stanzas, composed.message.to_string()).await?;
+                composed.message
+            }
+        };
+        Ok(Sent { message, subject: None, receipt_follows: false, said_as: None })
     }
 
     async fn read(&self, raw: &RawArrival, attempt: u32) -> Result<Inbound, Failure> {
-        let mut read = incoming::read(&self.identity, raw)?;
-        if let (Inbound::Message(arrival), Some(url)) = (&mut read.inbound, &read.file) {
+        let mut read = match muc::is_written_down(&raw.raw) {
+            true => muc::read(&self.identity, self.language, raw)?,
+            false => incoming::read(&self.identity, raw)?,
+        };
+        if let (Some(arrival), Some(url)) = (read.inbound.arrival_mut(), &read.file) {
             self.files.fetch(url, attempt, arrival).await?;
         }
         Ok(read.inbound)
@@ -128,5 +151,25 @@ impl Connector for Xmpp {
 
     async fn check(&self) -> Vec<Finding> {
         vec![self.component.check().await]
+    }
+
+    fn parse_room(&self, text: &str) -> Option<RemoteRoomId> {
+        muc::names::room(&self.identity, text)
+    }
+
+    fn parse_occupant(&self, text: &str) -> Option<RemoteUserId> {
+        muc::names::occupant(&self.identity, text)
+    }
+
+    fn room_of(&self, person: &RemoteUserId) -> Option<RemoteRoomId> {
+        muc::names::room_of(person)
+    }
+
+    async fn room(&self, room: &RemoteRoomId) -> Result<Option<RoomProfile>, Failure> {
+        muc::profile(&self.component, &self.identity, room).await
+    }
+
+    fn attendance_changed(&self) {
+        self.rooms.look();
     }
 }

@@ -37,6 +37,14 @@ pub mod ns {
     pub const FALLBACK: &str = "urn:xmpp:fallback:0";
     pub const REACTIONS: &str = "urn:xmpp:reactions:0";
     pub const REPLY: &str = "urn:xmpp:reply:0";
+    pub const MUC: &str = "http://jabber.org/protocol/muc";
+    pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
+    pub const MUC_OWNER: &str = "http://jabber.org/protocol/muc#owner";
+    pub const DATA: &str = "jabber:x:data";
+    pub const MODERATE_0: &str = "urn:xmpp:message-moderate:0";
+    pub const MODERATE_1: &str = "urn:xmpp:message-moderate:1";
+    /// What we write down ourselves of what happens in a room.
+    pub const OWN_ROOM: &str = "https://fehmarn.org/room";
     pub const HINTS: &str = "urn:xmpp:hints";
     pub const ENCRYPTION: &str = "urn:xmpp:eme:0";
     /// OMEMO in both of its versions, and OpenPGP (XEP-0373).

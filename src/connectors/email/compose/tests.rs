@@ -30,6 +30,7 @@ pub fn delivery(text: &str) -> Delivery {
         reactions: None,
         replaces: None,
         takes_back: None,
+        topic: None,
         thread: Thread::default(),
         body: Body { text: text.into(), html: None },
         attachments: vec![],

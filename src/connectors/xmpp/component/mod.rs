@@ -8,7 +8,7 @@ mod session;
 mod stanza;
 mod stream;
 
-use super::{address::Identity, config::Server};
+use super::{address::Identity, config::Server, muc::Rooms};
 use crate::{
     connector::{Connection, Finding, Inbox},
     failure::{Failure, Reason},
@@ -51,6 +51,7 @@ pub struct Component {
     identity: Arc<Identity>,
     language: Language,
     hearing: Arc<Hearing>,
+    rooms: Arc<Rooms>,
     orders: mpsc::Sender<Order>,
     /// Taken by the one who runs it.
     waiting: Mutex<mpsc::Receiver<Order>>,
@@ -58,11 +59,11 @@ pub struct Component {
 }
 
 impl Component {
-    pub fn new(server: Server, identity: Arc<Identity>, language: Language) -> Self {
+    pub fn new(server: Server, identity: Arc<Identity>, language: Language, rooms: Arc<Rooms>) -> Self {
         let (orders, waiting) = mpsc::channel(WAITING);
         let connection = Connection::new("xmpp", format!("{}:{}", server.place.host, server.place.port));
         let hearing = Arc::default();
-        Self { server, identity, language, hearing, orders, waiting: Mutex::new(waiting), connection }
+        Self { server, identity, language, hearing, rooms, orders, waiting: Mutex::new(waiting), connection }
     }
 
     pub fn connection(&self) -> &Arc<Connection> {
@@ -107,7 +108,8 @@ impl Component {
     /// Keeps a stream open until `stop`.
     pub async fn run(&self, inbox: Inbox, stop: CancellationToken) {
         let mut orders = self.waiting.lock().await;
-        let reception = Reception::new(self.identity.clone(), inbox, self.language, self.hearing.clone());
+        let (identity, hearing, rooms) = (self.identity.clone(), self.hearing.clone(), self.rooms.clone());
+        let reception = Reception::new(identity, inbox, self.language, hearing, rooms);
         let mut failures = 0;
         while !stop.is_cancelled() {
             let (server, domain) = (&self.server.place.host, &self.identity.domain);
@@ -116,6 +118,7 @@ impl Component {
                 Some(Ok(stream)) => {
                     tracing::info!(server, %domain, "connected to the XMPP server");
                     self.connection.works();
+                    self.rooms.begin_anew();
                     let (end, worked) =
                         Session::new(stream, &reception, &self.identity, stop.clone()).run(&mut orders).await;
                     failures = if worked { 0 } else { failures + 1 };

@@ -13,6 +13,7 @@ use crate::{
             incoming::{self, Sort},
             passing::{self, State},
         },
+        muc::{self, Rooms},
         xml::{Build, element, ns, stanza},
     },
     failure::{Failure, Reason},
@@ -20,7 +21,7 @@ use crate::{
     language::Language,
     message::{RawArrival, Typing},
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::timeout;
 use xmpp_parsers::{jid::Jid, minidom::Element};
 
@@ -32,6 +33,7 @@ pub struct Reception {
     inbox: Inbox,
     language: Language,
     hearing: Arc<Hearing>,
+    rooms: Arc<Rooms>,
 }
 
 /// What follows from a stanza.
@@ -49,12 +51,27 @@ impl Received {
 }
 
 impl Reception {
-    pub fn new(identity: Arc<Identity>, inbox: Inbox, language: Language, hearing: Arc<Hearing>) -> Self {
-        Self { identity, inbox, language, hearing }
+    pub fn new(
+        identity: Arc<Identity>,
+        inbox: Inbox,
+        language: Language,
+        hearing: Arc<Hearing>,
+        rooms: Arc<Rooms>,
+    ) -> Self {
+        Self { identity, inbox, language, hearing, rooms }
     }
 
+    /// Commits arrivals; with those of a room, up to when it was heard.
     pub async fn accept(&self, arrivals: &[RawArrival]) -> Result<(), Failure> {
-        self.inbox.accept(arrivals.to_vec(), None).await
+        let mut by_room: BTreeMap<Option<&str>, Vec<RawArrival>> = BTreeMap::new();
+        for arrival in arrivals {
+            by_room.entry(muc::room_of_lane(&arrival.lane)).or_default().push(arrival.clone());
+        }
+        for (room, arrivals) in by_room {
+            let room = room.filter(|room| self.rooms.is_up_to_date(room));
+            self.inbox.accept(arrivals, room.map(muc::cursor)).await?;
+        }
+        Ok(())
     }
 
     /// `cut`: nothing but the outermost tag is left of it.
@@ -69,6 +86,12 @@ impl Reception {
             return Received::answer(Refusal::TooLarge.of(stanza, Some(&self.say("xmpp-too-large"))));
         }
         let user = self.identity.user_of(&to);
+        if let Some(user) = &user
+            && self.is_of_room(stanza, &from)
+        {
+            let muc::Taken { arrival, answers } = self.rooms.take(stanza, &from, user);
+            return Received { arrival, answers };
+        }
         match (stanza.name(), user) {
             ("message", Some(user)) => self.message(stanza, &from, user).await,
             ("presence", Some(user)) => self.presence(stanza, &from, user).await,
@@ -76,6 +99,13 @@ impl Reception {
             ("iq", user) => self.question(stanza, user).await,
             _ => Received::default(),
         }
+    }
+
+    /// Whether a room says it. What somebody in it writes to one of ours alone is an ordinary message.
+    fn is_of_room(&self, stanza: &Element, from: &Jid) -> bool {
+        let is_private =
+            stanza.name() == "message" && stanza.attr("type") != Some("groupchat") && from.resource().is_some();
+        stanza.name() != "iq" && !is_private && self.rooms.knows(&from.to_bare())
     }
 
     fn say(&self, key: &str) -> String {
@@ -101,7 +131,10 @@ impl Reception {
         }
         let wants_receipt = sort == Sort::Words && message.has_child("request", ns::RECEIPTS);
         let receipt = message.attr("id").filter(|_| wants_receipt).and_then(|id| self.receipt(&user, from, id));
-        let arrival = incoming::arrival(message, &from.to_bare(), user);
+        let arrival = match self.rooms.knows(&from.to_bare()) {
+            true => muc::private(message, from.as_str(), user),
+            false => incoming::arrival(message, from.to_bare().as_str(), user),
+        };
         Received { arrival: Some(arrival), answers: receipt.into_iter().collect() }
     }
 

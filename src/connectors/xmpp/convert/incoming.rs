@@ -11,10 +11,7 @@ use crate::{
     message::{Arrival, Body, Inbound, RawArrival, Reactions, Receipt, ReceiptState, TakenBack},
 };
 use sha2::{Digest, Sha256};
-use xmpp_parsers::{
-    jid::{BareJid, Jid},
-    minidom::Element,
-};
+use xmpp_parsers::{jid::Jid, minidom::Element};
 
 /// A name is at most so long, in characters.
 const NAME: usize = 100;
@@ -64,7 +61,7 @@ pub fn own_id(message: &Element) -> Option<&str> {
 }
 
 /// The id that its sender has given to a message.
-fn id_of(message: &Element) -> Option<&str> {
+pub fn id_of(message: &Element) -> Option<&str> {
     message.attr("id").or_else(|| message.get_child("origin-id", ns::SID)?.attr("id")).filter(|id| !id.is_empty())
 }
 
@@ -72,14 +69,14 @@ fn id_of(message: &Element) -> Option<&str> {
 ///
 /// A program that got no receipt sends the same words with the same id once more. Other words with an old id are
 /// something new: there are programs that count from 1 each time they are started.
-pub fn arrival(message: &Element, from: &BareJid, to: LocalUser) -> RawArrival {
+pub fn arrival(message: &Element, from: &str, to: LocalUser) -> RawArrival {
     let mut hash = Sha256::new();
     let mut field = |text: &str| {
         hash.update(text.as_bytes());
         hash.update([0]);
     };
     field(to.as_str());
-    field(from.as_str());
+    field(from);
     match id_of(message) {
         Some(id) => field(id),
         None => field(&rand::random::<u128>().to_string()),
@@ -106,22 +103,29 @@ pub fn read(identity: &Identity, raw: &RawArrival) -> Result<Read, Failure> {
     let text = std::str::from_utf8(&raw.raw).map_err(|_| unreadable("not a stanza"))?;
     let message: Element = text.parse().map_err(|_| unreadable("not a stanza"))?;
     let from = message.attr("from").and_then(|from| Jid::new(from).ok()).ok_or_else(|| unreadable("no sender"))?;
-    let reader = Reader { identity, raw, message: &message, from: from.into_bare() };
-    let (inbound, file) = match sort(&message) {
-        Sort::Receipt => (reader.receipt().ok_or_else(|| unreadable("a receipt of nothing"))?, None),
-        _ => reader.words(),
-    };
-    Ok(Read { inbound, file })
+    Reader { identity, raw, message: &message, from: from.into_bare().into() }.read()
 }
 
-struct Reader<'a> {
-    identity: &'a Identity,
-    raw: &'a RawArrival,
-    message: &'a Element,
-    from: BareJid,
+pub struct Reader<'a> {
+    pub identity: &'a Identity,
+    pub raw: &'a RawArrival,
+    pub message: &'a Element,
+    /// Without the device; with their name there for who is in a room.
+    pub from: Jid,
 }
 
 impl Reader<'_> {
+    pub fn read(&self) -> Result<Read, Failure> {
+        let (inbound, file) = match sort(self.message) {
+            Sort::Receipt => {
+                let nothing = || Failure::permanent(Reason::Unreadable, "a receipt of nothing");
+                (self.receipt().ok_or_else(nothing)?, None)
+            }
+            _ => self.words(),
+        };
+        Ok(Read { inbound, file })
+    }
+
     fn sender(&self) -> RemoteUserId {
         RemoteUserId::new(self.from.as_str())
     }
@@ -141,7 +145,7 @@ impl Reader<'_> {
         Some(Inbound::Receipt(Receipt { message, to: Some(self.sender()), state, detail }))
     }
 
-    fn words(&self) -> (Inbound, Option<String>) {
+    pub fn words(&self) -> (Inbound, Option<String>) {
         if let Some(target) = self.taken_back() {
             let (from, to) = (self.sender(), self.raw.to.clone());
             return (Inbound::TakenBack(TakenBack { from, to, message: message_of(&self.from, target) }), None);
@@ -224,7 +228,7 @@ impl Reader<'_> {
         (kept.collect::<String>().trim_start_matches('\n').to_owned(), false)
     }
 
-    fn taken_back(&self) -> Option<&str> {
+    pub fn taken_back(&self) -> Option<&str> {
         if let Some(retract) = self.message.get_child("retract", ns::RETRACT_1) {
             return retract.attr("id");
         }

@@ -29,7 +29,9 @@ pub fn compose(identity: &Identity, delivery: &Delivery, uploads: &[String], now
     let id = delivery.id.as_str();
     let words = envelope.words();
     let mut stanzas = Vec::new();
-    if let Some(target) = &delivery.takes_back {
+    if let Some(topic) = &delivery.topic {
+        stanzas.push(envelope.stanza(id).holding(element("subject", ns::COMPONENT).saying(topic)));
+    } else if let Some(target) = &delivery.takes_back {
         stanzas.push(envelope.retraction(id, target));
     } else if let (Some(emoji), Some(target)) = (&delivery.reactions, &delivery.thread.parent) {
         stanzas.push(envelope.reactions(id, target, emoji));
@@ -164,6 +166,7 @@ mod tests {
             reactions: None,
             replaces: None,
             takes_back: None,
+            topic: None,
             body: Body { text: text.into(), html: None },
             attachments: Vec::new(),
             written_at: 0,

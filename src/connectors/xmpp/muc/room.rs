@@ -1,0 +1,287 @@
+//! One room, as the present stream has heard it: what follows from what it sends. No socket.
+
+use super::{
+    compose::{self, History},
+    names,
+    presence::Seen,
+    raw, read,
+    rooms::{Echo, SaidBack, Step, Taken},
+};
+use crate::{
+    connector::Attendance,
+    connectors::xmpp::{
+        address::Identity,
+        convert::{error, incoming},
+        xml::{child_text, ns},
+    },
+    failure::{Failure, Reason},
+    ids::{LocalUser, RemoteRoomId},
+    message::{Happening, Occupant, Parting},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use tokio::time::Instant;
+use xmpp_parsers::{
+    jid::{BareJid, Jid},
+    minidom::Element,
+};
+
+/// Other names that are tried where one is taken.
+pub const NAMES: u32 = 9;
+/// Whoever has heard nothing from a room for so long asks whether they are in it still.
+const SILENCE: Duration = Duration::from_secs(60);
+/// A room that does not answer is asked again.
+const ENTERING: Duration = Duration::from_secs(30);
+/// Who was not let in tries again.
+const SHUT: Duration = Duration::from_secs(60);
+
+#[derive(Default)]
+pub struct Room {
+    /// Who of ours is to be there.
+    pub wanted: BTreeSet<LocalUser>,
+    pub ours: BTreeMap<LocalUser, Ours>,
+    /// The names of all others.
+    pub people: BTreeSet<String>,
+    /// Whether `people` are all.
+    pub is_complete: bool,
+    pub topic: Option<String>,
+}
+
+/// One of ours in a room.
+pub struct Ours {
+    /// What they are to be called.
+    pub name: String,
+    /// What they are called.
+    pub nick: String,
+    /// What they have asked to be called.
+    pub next: Option<String>,
+    pub attempt: u32,
+    pub history: History,
+    pub stage: Stage,
+    pub heard: Instant,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stage {
+    Entering,
+    /// Seen by the others; what was said before is still told.
+    Inside,
+    Settled,
+    Shut(Failure),
+}
+
+impl Room {
+    pub fn is_ours(&self, nick: &str) -> bool {
+        let is_called = |own: &Ours| own.nick == nick || own.next.as_deref() == Some(nick);
+        self.ours.values().any(|own| is_called(own) && !matches!(own.stage, Stage::Shut(_)))
+    }
+
+    pub fn steps(&self, wanted: Option<&Attendance>) -> Vec<Step> {
+        let staff: BTreeMap<&LocalUser, &str> =
+            wanted.iter().flat_map(|it| &it.staff).map(|it| (&it.user, it.name.as_str())).collect();
+        let unwanted = self.ours.iter().filter(|(user, _)| !staff.contains_key(user));
+        let mut steps: Vec<Step> =
+            unwanted.map(|(user, own)| Step::Leave { user: user.clone(), nick: own.nick.clone() }).collect();
+        for (user, name) in staff {
+            let (user, name) = (user.clone(), name.to_owned());
+            let Some(own) = self.ours.get(&user) else {
+                steps.push(Step::Enter { user, name });
+                continue;
+            };
+            let silence = own.heard.elapsed();
+            steps.extend(match own.stage {
+                Stage::Entering if silence > ENTERING => Some(Step::Enter { user, name }),
+                Stage::Shut(_) if silence > SHUT => Some(Step::Enter { user, name }),
+                Stage::Settled if own.name != name => Some(Step::Rename { user, name }),
+                Stage::Settled if silence > SILENCE => Some(Step::Ask { user, nick: own.nick.clone() }),
+                _ => None,
+            });
+        }
+        steps
+    }
+}
+
+pub fn id(room: &BareJid) -> RemoteRoomId {
+    RemoteRoomId::new(room.as_str())
+}
+
+/// A room, and who of ours has got a stanza from it.
+pub struct Place<'a> {
+    pub identity: &'a Identity,
+    pub bare: &'a BareJid,
+    pub room: &'a mut Room,
+    pub user: &'a LocalUser,
+}
+
+impl Place<'_> {
+    fn occupant(&self, nick: &str) -> Occupant {
+        Occupant { who: names::occupant_of(self.bare, nick), name: nick.to_owned() }
+    }
+
+    fn news(&self, happening: Option<Happening>) -> Taken {
+        let arrival = happening.and_then(|it| raw::news(self.bare, self.user, &it));
+        Taken { arrival, answers: Vec::new() }
+    }
+
+    pub fn presence(&mut self, presence: &Element, from: &Jid) -> Taken {
+        let Some(nick) = from.resource().map(|nick| nick.to_string()) else { return Taken::default() };
+        let seen = Seen::read(presence);
+        let is_self = seen.is_self() || self.room.ours.get(self.user).is_some_and(|own| own.nick == nick);
+        let happening = match (is_self, seen.is_here()) {
+            (true, true) => return self.self_here(&seen, nick),
+            (true, false) => self.self_gone(&seen),
+            (false, true) => self.here(nick),
+            (false, false) => self.gone(&seen, &nick),
+        };
+        self.news(happening)
+    }
+
+    fn self_here(&mut self, seen: &Seen, nick: String) -> Taken {
+        let Some(own) = self.room.ours.get_mut(self.user) else { return Taken::default() };
+        if own.next.as_ref() == Some(&nick) {
+            own.next = None;
+        }
+        own.heard = Instant::now();
+        if own.stage == Stage::Entering {
+            own.stage = Stage::Inside;
+        }
+        self.room.people.remove(&nick);
+        own.nick = nick;
+        let mut taken = Taken::default();
+        if !self.room.is_complete {
+            self.room.is_complete = true;
+            let people = self.room.people.iter().filter(|nick| !self.room.is_ours(nick));
+            let present = Happening::Present(people.map(|nick| self.occupant(nick)).collect());
+            taken = self.news(Some(present));
+        }
+        if seen.is_new_room()
+            && let Some(from) = self.identity.full_address_of(self.user)
+        {
+            taken.answers.push(compose::open(&from, self.bare.as_str(), &format!("open-{:x}", rand::random::<u64>())));
+        }
+        taken
+    }
+
+    fn self_gone(&mut self, seen: &Seen) -> Option<Happening> {
+        let own = self.room.ours.get_mut(self.user)?;
+        if let Some(name) = seen.renamed() {
+            own.nick = name.to_owned();
+            return None;
+        }
+        if !seen.is_sent_away() {
+            self.room.ours.remove(self.user);
+            return None;
+        }
+        (own.stage, own.heard) = (Stage::Shut(sent_away()), Instant::now());
+        Some(Happening::Shut { user: self.user.clone(), parting: seen.parting() })
+    }
+
+    fn here(&mut self, nick: String) -> Option<Happening> {
+        if self.room.is_ours(&nick) {
+            return None;
+        }
+        let came = Happening::Came(self.occupant(&nick));
+        (self.room.people.insert(nick) && self.room.is_complete).then_some(came)
+    }
+
+    fn gone(&mut self, seen: &Seen, nick: &str) -> Option<Happening> {
+        let was_there = self.room.people.remove(nick) && self.room.is_complete;
+        let who = names::occupant_of(self.bare, nick);
+        was_there.then(|| Happening::Went { who, parting: seen.parting() })
+    }
+
+    /// One of ours did not get in, or did not get another name.
+    pub fn refused(&mut self, presence: &Element) -> Taken {
+        let failure = error::failure(presence);
+        let condition = failure.detail.split(' ').next().unwrap_or_default();
+        let Some(own) = self.room.ours.get_mut(self.user) else { return Taken::default() };
+        own.heard = Instant::now();
+        if condition == "conflict" && own.attempt < NAMES {
+            return self.try_next_name();
+        }
+        if own.next.take().is_some() || own.stage != Stage::Entering {
+            return Taken::default();
+        }
+        let parting = match condition {
+            "not-authorized" => Parting::NeedsPassword,
+            "forbidden" => Parting::Banned(None),
+            _ => Parting::NotAdmitted,
+        };
+        // Full rooms and services that are away pass.
+        let passes = !failure.is_permanent() || matches!(condition, "service-unavailable" | "remote-server-not-found");
+        own.stage = Stage::Shut(if passes { Failure::transient(failure.reason, failure.detail) } else { sent_away() });
+        self.news((!passes).then(|| Happening::Shut { user: self.user.clone(), parting }))
+    }
+
+    fn try_next_name(&mut self) -> Taken {
+        let (Some(own), Some(from)) = (self.room.ours.get_mut(self.user), self.identity.full_address_of(self.user))
+        else {
+            return Taken::default();
+        };
+        own.attempt += 1;
+        let nick = names::nick(&own.name, self.user, own.attempt);
+        let (answer, taken) = if own.stage == Stage::Entering {
+            let taken = std::mem::replace(&mut own.nick, nick.clone());
+            (compose::enter(&from, &id(self.bare), &nick, &own.history), Some(taken))
+        } else {
+            let taken = own.next.replace(nick.clone());
+            (compose::rename(&from, &id(self.bare), &nick), taken)
+        };
+        // Whoever has the name is there, and was taken for one of ours.
+        let came = taken.filter(|nick| !self.room.is_ours(nick)).and_then(|nick| self.here(nick));
+        Taken { answers: vec![answer], ..self.news(came) }
+    }
+
+    pub fn message(&mut self, message: &Element, from: &Jid, said_back: &mut SaidBack) -> Taken {
+        if let Some(own) = self.room.ours.get_mut(self.user) {
+            own.heard = Instant::now();
+        }
+        let body = message.has_child("body", ns::COMPONENT);
+        let subject = child_text(message, "subject", ns::COMPONENT).filter(|_| !body);
+        let nick = from.resource().map(|nick| nick.to_string());
+        let is_ours = nick.as_deref().is_some_and(|nick| self.room.is_ours(nick));
+        if let (Some(nick), Some(_)) = (&nick, incoming::own_id(message))
+            && !self.room.people.contains(nick)
+        {
+            let id = raw::stanza_id(message, self.bare).map(str::to_owned);
+            said_back.note(message.attr("id").unwrap_or_default(), Ok(Echo { nick: nick.clone(), id }));
+            return subject.map(|subject| self.topic(subject.trim().to_owned())).unwrap_or_default();
+        }
+        if let Some(subject) = subject {
+            return self.topic(subject.trim().to_owned());
+        }
+        let says_something = nick.is_some() || message.children().any(|it| matches!(it.name(), "retract" | "apply-to"));
+        let is_words = says_something && matches!(read::sort(message), incoming::Sort::Words | incoming::Sort::Sealed);
+        let is_copy = incoming::id_of(message).is_none() && raw::stanza_id(message, self.bare).is_none();
+        if is_ours || !is_words || (is_copy && !self.is_witness()) {
+            return Taken::default();
+        }
+        Taken { arrival: Some(raw::said(message, self.bare, self.user)), answers: Vec::new() }
+    }
+
+    /// The topic ends what a room tells to who comes in.
+    fn topic(&mut self, topic: String) -> Taken {
+        if let Some(own) = self.room.ours.get_mut(self.user).filter(|own| own.stage == Stage::Inside) {
+            own.stage = Stage::Settled;
+        }
+        let is_new = self.room.topic.as_ref() != Some(&topic);
+        let is_news = is_new && !(self.room.topic.is_none() && topic.is_empty());
+        self.room.topic = Some(topic.clone());
+        self.news(is_news.then_some(Happening::Topic(topic)))
+    }
+
+    /// Whether this copy stands for all, of what has nothing that tells copies.
+    fn is_witness(&self) -> bool {
+        let inside = self.room.ours.iter().filter(|(_, own)| matches!(own.stage, Stage::Inside | Stage::Settled));
+        inside.map(|(user, _)| user).next() == Some(self.user)
+    }
+}
+
+fn sent_away() -> Failure {
+    Failure::permanent(Reason::NotInRoom, "the writer is not let into the room")
+}
+
+#[cfg(test)]
+mod tests;
