@@ -20,9 +20,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// A folder as `fehmarn init` makes it, with the mail servers of the benchmark.
 pub struct Installation {
-    folder: PathBuf,
+    pub folder: PathBuf,
     pub registration: Registration,
-    listen: SocketAddr,
+    pub listen: SocketAddr,
     pub lmtp: SocketAddr,
 }
 
@@ -88,7 +88,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
 }
 
 /// An address that was free a moment ago.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
