@@ -17,12 +17,14 @@ use tokio::{
 /// What is done with a mail: its recipients and its bytes. It was accepted when this returns.
 pub type Taker = Box<dyn Fn(&[String], &[u8]) + Send + Sync>;
 
+/// How a recipient is refused; `None`: not at all.
+pub type Refusal = Box<dyn Fn(&str) -> Option<&'static str> + Send + Sync>;
+
 /// How it behaves.
 pub struct Manner {
     /// Whether it offers reports on what becomes of mails (DSN, RFC 3461).
     pub reports: bool,
-    /// How it refuses a recipient; `None`: not at all.
-    pub refusal: Box<dyn Fn(&str) -> Option<&'static str> + Send + Sync>,
+    pub refusal: Refusal,
 }
 
 impl Default for Manner {

@@ -25,6 +25,9 @@ pub struct Options {
     /// Repeats the plan of another run
     #[arg(long, value_name = "SEED")]
     seed: Option<u64>,
+    /// The longest time between a blow and the burst before the next one
+    #[arg(long, value_name = "MILLISECONDS")]
+    calm: Option<u64>,
     /// How long nothing may change before what is missing is called lost
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     patience: u64,
@@ -52,8 +55,9 @@ pub struct Options {
 impl Options {
     /// What is not said is as in the short form, which is part of the test command.
     pub fn size(&self) -> Size {
-        let (messages, rooms, kills, tempo) =
-            if self.stub { (4000, 40, 25, Tempo::STUB) } else { (240, 6, 8, Tempo::REAL) };
+        let (messages, rooms, kills, mut tempo) =
+            if self.stub { (2000, 40, 20, Tempo::STUB) } else { (240, 6, 8, Tempo::REAL) };
+        tempo.calm.end = self.calm.unwrap_or(tempo.calm.end).max(tempo.calm.start + 1);
         Size {
             messages: self.messages.unwrap_or(messages),
             rooms: self.rooms.unwrap_or(rooms).max(1),

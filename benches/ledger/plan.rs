@@ -18,7 +18,7 @@ pub struct Size {
 #[derive(Clone)]
 pub struct Tempo {
     /// From one blow to the burst before the next one.
-    calm: Range<u64>,
+    pub calm: Range<u64>,
     /// From the burst to the blow.
     lead: Range<u64>,
     /// How long whoever is struck stays away.

@@ -250,6 +250,9 @@ impl World for Stub {
 
     fn keep(&self, seed: u64) -> anyhow::Result<PathBuf> {
         let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("ledger-{seed}"));
+        if kept.exists() {
+            std::fs::remove_dir_all(&kept)?;
+        }
         std::fs::rename(self.folder.path(), &kept)?;
         Ok(kept)
     }

@@ -270,7 +270,7 @@ impl World {
     pub fn recover(&mut self, forgetful: bool) {
         self.recovering = false;
         self.recoveries += 1;
-        if forgetful && self.recoveries % 2 == 0 && self.take().is_some() {
+        if forgetful && self.recoveries.is_multiple_of(2) && self.take().is_some() {
             self.kept_back.extend(self.in_flight.take());
         }
     }
