@@ -269,7 +269,13 @@ async fn greet_and_work(bridge: Arc<Bridge>, id: String, stop: CancellationToken
 
 /// The ping makes the homeserver send at once what it has kept back while we were away.
 async fn greet(bridge: &Bridge, id: &str) -> Result<(), matrix::Error> {
-    bridge.homeserver.intent(&bridge.bot).register("Fehmarn").await?;
+    let bot = bridge.homeserver.intent(&bridge.bot);
+    bot.exist().await?;
+    // Nothing waits for a name. Synapse (1.163) carries it into all rooms of its user in the background; if it was killed
+    // meanwhile, it answers 500 to whoever sets a name, for minutes ("Expected at most one task to cancel").
+    if let Err(error) = bot.keep_name("Fehmarn").await {
+        tracing::warn!(%error, "the name of the bot is not set; at the next start again");
+    }
     let took = bridge.homeserver.ping(id).await?;
     tracing::info!(milliseconds = took.as_millis() as u64, "the homeserver reaches us");
     Ok(())

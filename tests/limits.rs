@@ -133,3 +133,26 @@ async fn strangers_of_other_servers_begin_nothing_whatever_the_rule_for_everybod
     assert_eq!(rooms, ["!own:fehmarn.test"], "on {}", servers().server_name);
     fehmarn.kill();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_over_minutes_and_comes_at_once_is_not_too_much() {
+    let mut setup = Setup::new();
+    setup.core.push("limits: { messages: { minute: 2 } }".into());
+    let talk = Conversation::begin(setup.start().await).await;
+    // As after an hour in which Fehmarn was away.
+    let began = fehmarn::store::now() - 3_600_000;
+    let words: Vec<String> = (0..6).map(|n| format!("Zeile {n}")).collect();
+    let held_up: Vec<Value> = (0_i64..)
+        .zip(&words)
+        .map(|(n, words)| {
+            let mut event = homeserver::message(&talk.room, &talk.anna.id, words);
+            event["origin_server_ts"] = (began + n * 60_000).into();
+            event
+        })
+        .collect();
+    let homeserver = Homeserver::of(talk.fehmarn.slot());
+    assert!(homeserver.push(&unique("held-up"), &held_up).await.is_success());
+    for words in &words {
+        talk.bob.wait_for_text(words).await;
+    }
+}

@@ -194,3 +194,15 @@ async fn when_what_our_own_users_send_is_not_pushed_portals_are_read_back() {
     scene.fehmarn.wait_for_log("what our own users have sent does not come back").await;
     until("the forgotten message", async || (scene.outbox(BOB).await == ["vergessen"]).then_some(())).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_the_homeserver_does_not_take_holds_nothing_up() {
+    let homeserver = Forgetful::start().await;
+    homeserver.refuse_names();
+    let mut setup = Setup::new();
+    setup.homeserver = homeserver.url();
+    setup.listen_port = setup.slot.spare_ports[1];
+    let fehmarn = setup.start_without_waiting();
+    fehmarn.wait_for_log("the name of the bot is not set").await;
+    fehmarn.wait_for_log("the homeserver reaches us").await;
+}

@@ -20,9 +20,9 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// A folder as `fehmarn init` makes it, with the mail servers of the benchmark.
 pub struct Installation {
-    folder: PathBuf,
+    pub folder: PathBuf,
     pub registration: Registration,
-    listen: SocketAddr,
+    pub listen: SocketAddr,
     pub lmtp: SocketAddr,
 }
 
@@ -73,6 +73,8 @@ impl Installation {
 /// Puts the benchmark's own mail servers into the configuration, and leaves the rest as it is.
 fn configure(path: &Path, smtp: SocketAddr, lmtp: SocketAddr) -> anyhow::Result<()> {
     let mut config: Value = serde_yaml::from_str(&read(path)?)?;
+    // Nobody writes as much in a minute as a benchmark does.
+    config.as_mapping_mut().context("config.yaml is no mapping")?.remove("limits");
     let email = config.get_mut("connectors").and_then(|connectors| connectors.get_mut("email"));
     let email = email.and_then(Value::as_mapping_mut).context("config.yaml has no connectors.email")?;
     let parse = |text: String| serde_yaml::from_str::<Value>(&text);
@@ -105,7 +107,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
 }
 
 /// An address that was free a moment ago.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

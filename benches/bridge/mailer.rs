@@ -44,7 +44,8 @@ impl Connection {
         Ok(connection)
     }
 
-    pub async fn send(&mut self, mail: &Mail) -> anyhow::Result<()> {
+    /// Hands a mail over; what was answered to it.
+    pub async fn send(&mut self, mail: &Mail) -> anyhow::Result<String> {
         let (from, to) = (format!("MAIL FROM:<{}>\r\n", mail.from), format!("RCPT TO:<{}>\r\n", mail.to));
         if self.pipelining {
             self.writer.write_all(format!("{from}{to}DATA\r\n").as_bytes()).await?;
@@ -62,12 +63,12 @@ impl Connection {
         self.expect(250).await
     }
 
-    async fn command(&mut self, line: &str, wanted: u16) -> anyhow::Result<()> {
+    async fn command(&mut self, line: &str, wanted: u16) -> anyhow::Result<String> {
         self.writer.write_all(line.as_bytes()).await?;
         self.expect(wanted).await
     }
 
-    async fn expect(&mut self, wanted: u16) -> anyhow::Result<()> {
+    async fn expect(&mut self, wanted: u16) -> anyhow::Result<String> {
         let mut line = String::new();
         loop {
             line.clear();
@@ -79,7 +80,7 @@ impl Connection {
             if line.get(..3).and_then(|code| code.parse().ok()) != Some(wanted) {
                 bail!("wanted {wanted}, got {}", line.trim_end());
             }
-            return Ok(());
+            return Ok(line.trim_end().to_owned());
         }
     }
 }
@@ -171,7 +172,7 @@ async fn patiently(
             open.send(mail).await
         };
         match tokio::time::timeout(PATIENCE, tried).await.context("no answer").flatten() {
-            Ok(()) => return Ok(()),
+            Ok(_) => return Ok(()),
             Err(error) if Instant::now() > end => return Err(error.context(format!("a mail to {to} was given up"))),
             Err(_) => *connection = None,
         }

@@ -17,6 +17,22 @@ use tokio::{
 /// What is done with a mail: its recipients and its bytes. It was accepted when this returns.
 pub type Taker = Box<dyn Fn(&[String], &[u8]) + Send + Sync>;
 
+/// How a recipient is refused; `None`: not at all.
+pub type Refusal = Box<dyn Fn(&str) -> Option<&'static str> + Send + Sync>;
+
+/// How it behaves.
+pub struct Manner {
+    /// Whether it offers reports on what becomes of mails (DSN, RFC 3461).
+    pub reports: bool,
+    pub refusal: Refusal,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self { reports: true, refusal: Box::new(|_| None) }
+    }
+}
+
 pub struct Sink {
     pub address: SocketAddr,
     /// Whether every recipient gets a 451.
@@ -24,10 +40,15 @@ pub struct Sink {
     pub connections: AtomicUsize,
     pub mails: AtomicUsize,
     taker: Taker,
+    manner: Manner,
 }
 
 impl Sink {
     pub async fn start(taker: Taker) -> anyhow::Result<Arc<Self>> {
+        Self::with_manner(taker, Manner::default()).await
+    }
+
+    pub async fn with_manner(taker: Taker, manner: Manner) -> anyhow::Result<Arc<Self>> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let sink = Arc::new(Self {
             address: listener.local_addr()?,
@@ -35,6 +56,7 @@ impl Sink {
             connections: AtomicUsize::new(0),
             mails: AtomicUsize::new(0),
             taker,
+            manner,
         });
         tokio::spawn(sink.clone().listen(listener));
         Ok(sink)
@@ -69,8 +91,13 @@ impl Sink {
             let answer: &str = match verb.as_str() {
                 "EHLO" | "LHLO" => {
                     lmtp = verb == "LHLO";
-                    "250-sink.bench.local\r\n250-PIPELINING\r\n250-SIZE 104857600\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n\
-                     250-DSN\r\n250 ENHANCEDSTATUSCODES\r\n"
+                    answers.extend_from_slice(
+                        b"250-sink.bench.local\r\n250-PIPELINING\r\n250-SIZE 104857600\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n",
+                    );
+                    if self.manner.reports {
+                        answers.extend_from_slice(b"250-DSN\r\n");
+                    }
+                    "250 ENHANCEDSTATUSCODES\r\n"
                 }
                 "MAIL" | "RSET" => {
                     recipients.clear();
@@ -78,8 +105,11 @@ impl Sink {
                 }
                 "RCPT" if self.refusing.load(Relaxed) => "451 4.7.1 not now\r\n",
                 "RCPT" => {
-                    recipients.push(address(&line));
-                    "250 2.1.5 ok\r\n"
+                    let recipient = address(&line);
+                    (self.manner.refusal)(&recipient).unwrap_or_else(|| {
+                        recipients.push(recipient);
+                        "250 2.1.5 ok\r\n"
+                    })
                 }
                 "DATA" if recipients.is_empty() => "503 5.5.1 no valid recipients\r\n",
                 "DATA" => {
@@ -126,20 +156,22 @@ pub fn pair(address: &str) -> Option<usize> {
     address.strip_prefix("user")?.strip_suffix("@ext.example")?.parse().ok()
 }
 
-/// Counts each mail in a tally, by the markers of its body: a subject may repeat the first words of a conversation.
+/// Counts each mail in a tally.
 pub fn counting(tally: Arc<Tally>) -> Taker {
     Box::new(move |recipients, mail| {
-        let body = mail.windows(4).position(|four| four == b"\r\n\r\n").map_or(mail, |end| &mail[end..]);
-        let mut numbers = markers(body);
-        if numbers.is_empty() {
-            numbers = decoded(mail);
-        }
-        for number in numbers {
+        for number in numbers(mail) {
             for recipient in recipients {
                 tally.seen(number, pair(recipient));
             }
         }
     })
+}
+
+/// The numbers that the markers of a mail's body say: a subject may repeat the first words of a conversation.
+pub fn numbers(mail: &[u8]) -> Vec<usize> {
+    let body = mail.windows(4).position(|four| four == b"\r\n\r\n").map_or(mail, |end| &mail[end..]);
+    let numbers = markers(body);
+    if numbers.is_empty() { decoded(mail) } else { numbers }
 }
 
 /// For a body in an encoding that hides the marker.

@@ -51,13 +51,24 @@ class Process:
             self.file.unlink(missing_ok=True)
             return None
         family = descendants(record["pid"])
-        send(record["pid"], record["start"], first)
+        # A crash takes all of them; in an orderly end the first one sees to the others.
+        for pid, start in family.items() if first == signal.SIGKILL else [(record["pid"], record["start"])]:
+            send(pid, start, first)
         if not gone(family, patience):
             for pid, start in family.items():
                 send(pid, start, signal.SIGKILL)
             if not gone(family, 5):
                 raise Trouble(f"process {record['pid']} does not end")
         self.file.unlink(missing_ok=True)
+        return record["pid"]
+
+    def signal(self, number):
+        """Signals the process and all its children. Returns its pid, `None` if it was not there."""
+        record = self.alive()
+        if record is None:
+            return None
+        for pid, start in descendants(record["pid"]).items():
+            send(pid, start, number)
         return record["pid"]
 
     def tail(self, lines=4):

@@ -5,6 +5,7 @@
     servers.py down    --dir DIR [--wipe]                        stop what was started here, and nothing else
     servers.py status  --dir DIR
     servers.py start|stop|restart|kill --dir DIR SERVICE...      `kill` is SIGKILL: a crash
+    servers.py pause|resume --dir DIR SERVICE...                 SIGSTOP, and SIGCONT afterwards
     servers.py install --dir DIR                                 only what is missing: packages, Synapse, clients
 
 Everything that a reader needs to know stands in DIR/servers.json afterwards. Postfix, Dovecot and PostgreSQL are started by
@@ -71,7 +72,7 @@ def arguments():
     for name in options.services + (options.wanted or []):
         if name not in CLASSES:
             parser.error(f"no such service: {name} (there are {' '.join(SERVICES)})")
-    if options.command in ("restart", "kill") and not options.services:
+    if options.command in ("restart", "kill", "pause", "resume") and not options.services:
         parser.error(f"{options.command} needs the name of a service")
     return options
 
@@ -158,6 +159,8 @@ COMMANDS = {
     "stop": down,
     "restart": only("restart"),
     "kill": only("kill"),
+    "pause": only("pause"),
+    "resume": only("resume"),
     "install": lambda plan, options: plan.save() or install.everything(plan),
     # For the children that sudo starts.
     "packages": lambda plan, options: install.packages(plan),

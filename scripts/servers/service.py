@@ -87,6 +87,17 @@ class Service:
             pid = self.process.end(signal.SIGKILL)
         return (f"killed (pid {pid})" if pid else "was not running"), True
 
+    def pause(self):
+        return self.signal(signal.SIGSTOP, "paused")
+
+    def resume(self):
+        return self.signal(signal.SIGCONT, "resumed")
+
+    def signal(self, number, done):
+        with self.alone():
+            pid = self.process.signal(number)
+        return (f"{done} (pid {pid})" if pid else "was not running"), True
+
     def restart(self):
         self.stop()
         return self.start()

@@ -86,17 +86,29 @@ impl Limit {
 
     /// Counts one more, if that is allowed. `now`: milliseconds since 1970.
     fn count(self, spent: &mut Spent, now: i64) -> Result<(), Reached> {
-        let (minute, day) = (now.div_euclid(MINUTE_MS), now.div_euclid(DAY_MS));
+        self.count_late(spent, now, now)
+    }
+
+    /// Counts what was done at another time. Of a minute that is over nothing is known any more: what comes late counts
+    /// for the day alone.
+    fn count_late(self, spent: &mut Spent, at: i64, now: i64) -> Result<(), Reached> {
+        // A clock that was ahead must not count for ever.
+        if spent.minute > now.div_euclid(MINUTE_MS) {
+            *spent = Spent::default();
+        }
+        let at = at.min(now);
+        let is_late = at.div_euclid(MINUTE_MS) < spent.minute;
+        let (minute, day) = (at.div_euclid(MINUTE_MS).max(spent.minute), at.div_euclid(DAY_MS).max(spent.day));
         let in_minute = if spent.minute == minute { spent.in_minute } else { 0 };
         let in_day = if spent.day == day { spent.in_day } else { 0 };
         let is_reached = |limit: Option<u32>, count: i64| limit.filter(|limit| count >= i64::from(*limit));
         if let Some(limit) = is_reached(self.day, in_day) {
             return Err(Reached::Day(limit));
         }
-        if is_reached(self.minute, in_minute).is_some() {
+        if !is_late && is_reached(self.minute, in_minute).is_some() {
             return Err(Reached::Minute);
         }
-        *spent = Spent { minute, in_minute: in_minute + 1, day, in_day: in_day + 1 };
+        *spent = Spent { minute, in_minute: in_minute + i64::from(!is_late), day, in_day: in_day + 1 };
         Ok(())
     }
 }
@@ -128,10 +140,11 @@ impl Bridge {
         Ok(Tally { spent: tx.spent(Deed::Message.name(), &limited).await?, changed: BTreeSet::new() })
     }
 
-    /// Counts a message.
-    pub(super) fn count_message(&self, tally: &mut Tally, user: &UserId) -> Result<(), Reached> {
+    /// Counts a message. `written_at`: as the homeserver says, in milliseconds since 1970. After an outage the messages of
+    /// many minutes come at once, and nobody has written too fast.
+    pub(super) fn count_message(&self, tally: &mut Tally, user: &UserId, written_at: i64) -> Result<(), Reached> {
         let Some(limit) = self.limit(Deed::Message, user) else { return Ok(()) };
-        limit.count(tally.spent.entry(user.to_owned()).or_default(), now())?;
+        limit.count_late(tally.spent.entry(user.to_owned()).or_default(), written_at, now())?;
         tally.changed.insert(user.to_owned());
         Ok(())
     }
@@ -176,6 +189,26 @@ mod tests {
         assert_eq!(limit.count(&mut spent, start + MINUTE_MS), Err(Reached::Day(3)));
         assert_eq!(limit.count(&mut spent, start + DAY_MS - 1), Err(Reached::Day(3)));
         assert_eq!(limit.count(&mut spent, start + DAY_MS), Ok(()));
+    }
+
+    #[test]
+    fn what_comes_late_counts_for_the_day_alone() {
+        let (limit, mut spent) = (limit(Some(1), Some(4)), Spent::default());
+        let start = 20_000 * DAY_MS;
+        let now = start + 5 * MINUTE_MS;
+        let mut count = |at| limit.count_late(&mut spent, at, now);
+        assert_eq!(count(start + MINUTE_MS), Ok(()));
+        assert_eq!((count(start), count(start)), (Ok(()), Ok(())));
+        assert_eq!(count(start + MINUTE_MS), Err(Reached::Minute), "its minute is not forgotten");
+        assert_eq!((count(start), count(start)), (Ok(()), Err(Reached::Day(4))));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_does_not_count_for_ever() {
+        let (limit, mut spent) = (limit(Some(1), Some(1)), Spent::default());
+        assert_eq!(limit.count(&mut spent, 30_000 * DAY_MS), Ok(()));
+        assert_eq!(limit.count(&mut spent, 20_000 * DAY_MS), Ok(()));
+        assert_eq!(limit.count(&mut spent, 20_000 * DAY_MS), Err(Reached::Day(1)));
     }
 
     #[test]

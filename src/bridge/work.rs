@@ -231,7 +231,7 @@ impl Bridge {
             Ok(Some(written)) => {
                 // Who joins later gets what was counted before.
                 if scene.only.is_none()
-                    && let Err(reached) = self.count_message(&mut work.tally, &event.sender)
+                    && let Err(reached) = self.count_message(&mut work.tally, &event.sender, event.at)
                 {
                     return self.too_much(tx, event, scene, reached, work).await;
                 }

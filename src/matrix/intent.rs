@@ -104,6 +104,12 @@ impl Intent<'_> {
 
     /// Makes the user exist, with its device and display name. Safe to repeat.
     pub async fn register(&self, name: &str) -> Result<(), Error> {
+        self.exist().await?;
+        self.set_name(name).await
+    }
+
+    /// Makes the user exist, with its device. Safe to repeat.
+    pub async fn exist(&self) -> Result<(), Error> {
         let mut request = register::v3::Request::new();
         request.username = Some(self.user.localpart().to_owned());
         request.inhibit_login = true;
@@ -112,7 +118,15 @@ impl Intent<'_> {
             Err(error) if error.code() != "M_USER_IN_USE" => return Err(error),
             _ => {}
         }
-        self.send(update_device::v3::Request::new(device().to_owned())).await?;
+        self.send(update_device::v3::Request::new(device().to_owned())).await.map(drop)
+    }
+
+    /// Sets the name if it is another one.
+    pub async fn keep_name(&self, name: &str) -> Result<(), Error> {
+        let known = self.homeserver.profile(&self.user).await.ok().flatten();
+        if known.is_some_and(|known| known.displayname.as_deref() == Some(name)) {
+            return Ok(());
+        }
         self.set_name(name).await
     }
 

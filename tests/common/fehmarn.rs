@@ -2,12 +2,12 @@
 
 use super::{
     process::{self, Process},
-    servers,
+    servers::{self, servers},
     slot::{self, Slot, Taken},
-    wait::{PATIENCE, unique, until},
+    wait::{PATIENCE, until},
 };
 use reqwest::StatusCode;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 use std::{
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Output},
@@ -122,12 +122,7 @@ impl Setup {
     /// On a PostgreSQL database of its own.
     pub async fn with_postgres() -> Self {
         let mut setup = Self::new();
-        let url = &servers().postgres.url;
-        let name = unique("fehmarn").replace('-', "_");
-        let mut connection = PgConnection::connect(url).await.unwrap();
-        let create = format!("CREATE DATABASE {name}");
-        sqlx::query(AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
-        setup.database = format!("{}/{name}", url.rsplit_once('/').unwrap().0);
+        setup.database = servers::new_database().await;
         setup
     }
 

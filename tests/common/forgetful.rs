@@ -30,6 +30,7 @@ struct Inner {
     readings: usize,
     /// What was asked: method, and path without ids. Not whoever only waits.
     requests: Vec<String>,
+    refuses_names: bool,
     /// What is said of the newest place, if not the truth.
     stale: Option<usize>,
     /// What those wait for whose rooms are being made.
@@ -135,6 +136,11 @@ impl Forgetful {
         room
     }
 
+    /// From now on nobody can change a name, as with a Synapse that was killed while it changed one.
+    pub fn refuse_names(&self) {
+        self.0.lock().unwrap().refuses_names = true;
+    }
+
     /// How often a room was read.
     pub fn readings(&self) -> usize {
         self.0.lock().unwrap().readings
@@ -160,6 +166,10 @@ async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Respon
         ["v3", "profile", ..] if !request.headers().contains_key("authorization") => {
             let body = json!({ "errcode": "M_MISSING_TOKEN", "error": "Missing access token" });
             (StatusCode::UNAUTHORIZED, Json(body)).into_response()
+        }
+        ["v3", "profile", ..] if request.method() == "PUT" && homeserver.0.lock().unwrap().refuses_names => {
+            let body = json!({ "errcode": "M_UNKNOWN", "error": "Internal server error" });
+            (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()
         }
         ["v1", "appservice", _, "ping"] => Json(json!({ "duration_ms": 1 })).into_response(),
         ["v3", "sync"] => {

@@ -1,7 +1,8 @@
 //! Where the real servers are.
 
-use super::slot::Slot;
+use super::{slot::Slot, wait::unique};
 use serde::Deserialize;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::{
     path::{Path, PathBuf},
     sync::OnceLock,
@@ -99,6 +100,15 @@ pub fn read(file: &Path) -> Servers {
     let text = std::fs::read_to_string(file)
         .unwrap_or_else(|e| panic!("FEHMARN_TEST_SERVERS names {}: {e}; are the servers up?", file.display()));
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{} is not as expected: {e}", file.display()))
+}
+
+/// A new database in PostgreSQL; its URL.
+pub async fn new_database() -> String {
+    let url = &servers().postgres.url;
+    let name = unique("fehmarn").replace('-', "_");
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
+    format!("{}/{name}", url.rsplit_once('/').unwrap().0)
 }
 
 pub fn postgres_url() -> String {

@@ -3,6 +3,7 @@
 
 mod answers;
 mod call;
+mod outage;
 mod profiles;
 mod push;
 mod world;
@@ -11,12 +12,16 @@ use super::tally::Tally;
 use axum::{Router, extract::Request, response::Response, serve::ListenerExt};
 pub use call::segment;
 use call::{Call, Reply};
+pub use outage::Power;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, atomic::AtomicBool},
 };
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+};
 use world::{Put, World};
 pub use world::{Transactions, ghost, room, speak, staff};
 
@@ -37,6 +42,8 @@ pub struct Homeserver {
     requests: Mutex<Requests>,
     registration: OnceLock<Registration>,
     queued: Notify,
+    power: watch::Sender<Power>,
+    forgetful: AtomicBool,
     http: reqwest::Client,
 }
 
@@ -57,6 +64,8 @@ impl Homeserver {
             requests: Mutex::default(),
             registration: OnceLock::new(),
             queued: Notify::new(),
+            power: watch::Sender::new(Power::Up),
+            forgetful: AtomicBool::new(false),
             http: reqwest::Client::builder().no_proxy().build()?,
         });
         let state = homeserver.clone();
@@ -109,6 +118,11 @@ impl Homeserver {
     /// How many rooms there are besides those of [`open_room`](Self::open_room).
     pub fn further_rooms(&self) -> usize {
         self.world().further_rooms()
+    }
+
+    /// The rooms, and everything that was written there, in order.
+    pub fn histories(&self) -> Vec<(String, Vec<Arc<str>>)> {
+        self.world().rooms.iter().map(|(id, room)| (id.clone(), room.timeline.clone())).collect()
     }
 
     pub fn transactions(&self) -> Transactions {

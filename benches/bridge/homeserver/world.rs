@@ -55,9 +55,15 @@ pub struct World {
     pub answered: HashMap<String, String>,
     pub transactions: Transactions,
     queue: VecDeque<Queued>,
-    /// Messages of staff that the application service has not accepted, and how many of them are in flight.
+    in_flight: Option<Transaction>,
+    /// Transactions that wait until the application service can be reached again.
+    kept_back: VecDeque<Transaction>,
+    recovering: bool,
+    recoveries: usize,
+    /// How many transactions were made. After a crash Synapse on SQLite begins anew.
+    numbered: usize,
+    /// Messages of staff that the application service has not accepted.
     unaccepted: usize,
-    in_flight: usize,
     counter: usize,
     further_rooms: usize,
 }
@@ -71,6 +77,21 @@ pub struct Room {
     pub numbers: Vec<usize>,
     /// Whether the application service is concerned: it hears nothing of rooms without a user of its own.
     bridged: bool,
+}
+
+/// Events that are pushed together.
+#[derive(Clone)]
+pub struct Transaction {
+    pub number: usize,
+    events: Vec<Arc<str>>,
+    /// How many of them are messages of staff.
+    said: usize,
+}
+
+impl Transaction {
+    pub fn body(&self) -> String {
+        format!(r#"{{"events":[{}]}}"#, self.events.join(","))
+    }
 }
 
 struct Queued {
@@ -209,17 +230,65 @@ impl World {
         }
     }
 
-    /// The events of the next transaction: at most 100, as in Synapse.
-    pub fn take(&mut self) -> Vec<Arc<str>> {
+    /// The next transaction, which is in flight then: at most 100 events, as in Synapse.
+    pub fn take(&mut self) -> Option<Transaction> {
+        if self.queue.is_empty() {
+            return None;
+        }
         let queued: Vec<_> = self.queue.drain(..self.queue.len().min(100)).collect();
-        self.in_flight = queued.iter().filter(|queued| queued.said).count();
-        queued.into_iter().map(|queued| queued.event).collect()
+        self.numbered += 1;
+        let said = queued.iter().filter(|queued| queued.said).count();
+        let events = queued.into_iter().map(|queued| queued.event).collect();
+        self.in_flight = Some(Transaction { number: self.numbered, events, said });
+        self.in_flight.clone()
     }
 
-    /// The events that were taken last are accepted.
+    /// The transaction in flight is accepted.
     pub fn acknowledge(&mut self) {
-        self.unaccepted -= std::mem::take(&mut self.in_flight);
+        self.unaccepted -= self.in_flight.take().map_or(0, |transaction| transaction.said);
         self.transactions.accepted += 1;
+    }
+
+    /// The transaction in flight is not accepted: from now on all wait.
+    pub fn keep_back(&mut self) {
+        self.kept_back.extend(self.in_flight.take());
+        self.recovering = true;
+        self.note_failure();
+    }
+
+    pub fn note_failure(&mut self) {
+        self.transactions.failed += 1;
+    }
+
+    pub fn is_recovering(&self) -> bool {
+        self.recovering
+    }
+
+    /// The oldest transaction that waits.
+    pub fn kept_back(&self) -> Option<Transaction> {
+        self.kept_back.front().cloned()
+    }
+
+    pub fn acknowledge_kept_back(&mut self) {
+        self.unaccepted -= self.kept_back.pop_front().map_or(0, |transaction| transaction.said);
+        self.transactions.accepted += 1;
+    }
+
+    /// Nothing waits any more. With `forgetful`, what is made in this very moment, every second time: Synapse finds the
+    /// application service still down, stores the transaction, and sends it when it recovers the next time.
+    pub fn recover(&mut self, forgetful: bool) {
+        self.recovering = false;
+        self.recoveries += 1;
+        if forgetful && self.recoveries.is_multiple_of(2) && self.take().is_some() {
+            self.kept_back.extend(self.in_flight.take());
+        }
+    }
+
+    /// What is not stored is forgotten. What was in flight is, and comes after later ones.
+    pub fn crash(&mut self) {
+        self.unaccepted -= self.queue.drain(..).filter(|queued| queued.said).count();
+        self.kept_back.extend(self.in_flight.take());
+        self.numbered = 0;
     }
 
     pub fn unaccepted(&self) -> usize {
