@@ -42,6 +42,7 @@ mod texts;
 mod unreact;
 mod upgrade;
 mod users;
+mod version;
 mod work;
 mod worker;
 

@@ -37,6 +37,7 @@ mod standing;
 mod together;
 mod tx;
 mod users;
+mod versions;
 mod watermarks;
 
 pub use cursors::Cursor;
@@ -60,6 +61,7 @@ pub use select::Selection;
 pub use spent::Spent;
 pub use standing::{Partner, Standing};
 pub use tx::Tx;
+pub use versions::Version;
 pub use watermarks::{Unread, Watermark};
 
 use crate::{
