@@ -37,8 +37,7 @@ async fn all_that_can_be_written_is_in_both_forms_of_a_mail() {
         "1. Ausweis",
         "> Wann passt es?",
         "https://example.org/plan",
-        "Raum",
-        "9 Uhr",
+        "\nRaum | Zeit\n3 | 9 Uhr\n",
         "cd /srv",
     ] {
         assert!(plain.contains(part), "{part} in {plain}");

@@ -85,6 +85,31 @@ async fn an_edit_afterwards_is_a_short_correction() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_correction_quotes_what_was_sent_last_and_not_what_was_written_first() {
+    let talk = patient().await;
+    let (anna, room) = (&talk.anna, &talk.room);
+    let event = anna.say(room, "Der Termin ist um 10 Uhr.").await;
+    anna.edit(room, &event, "Der Termin ist um 11 Uhr.").await;
+    let sent = talk.bob.wait_for_text("Der Termin ist um 11 Uhr.").await;
+    // What Bob has got already is nothing new.
+    anna.edit(room, &event, "Der Termin ist um 11 Uhr.").await;
+    talk.tell("Mit Ausweis").await;
+    let mut was = "Der Termin ist um 11 Uhr.";
+    // One of two that follow each other quickly is never sent; the last is what was written first, and is no more there.
+    for edits in [&["um 12", "um 13"][..], &["um 14"], &["Der Termin ist um 10 Uhr."]] {
+        for words in edits {
+            anna.edit(room, &event, words).await;
+        }
+        let new = edits[edits.len() - 1];
+        let words = format!("Korrektur zu „{was}“: {new}");
+        let mail = talk.bob.wait_for_mail(&words, |mail| mail.text().starts_with(&words)).await;
+        assert_eq!(mail.in_reply_to(), [sent.message_id()]);
+        was = new;
+    }
+    assert_eq!(talk.mailed().await.len(), 6, "{:?}", talk.mailed().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_the_mail_server_can_still_be_changed() {
     let mut setup = Setup::new();
     let mut gate = Gate::new(setup.slot.spare_ports[0], servers().mail_ports.smtp);

@@ -23,6 +23,7 @@ mod kill;
 mod layers;
 mod limits;
 mod log;
+mod mail_in;
 mod mail_out;
 mod members;
 mod metrics;

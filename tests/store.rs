@@ -137,7 +137,7 @@ async fn end(store: &Store, row: &Row, outcome: Outcome) {
 }
 
 fn done() -> Outcome {
-    Outcome::Done { messages: Vec::new(), thread: None, originals: Vec::new() }
+    Outcome::Done { messages: Vec::new(), thread: None, originals: Vec::new(), versions: Vec::new() }
 }
 
 fn arrival(source: &str, lane: &str) -> RawArrival {
@@ -373,6 +373,7 @@ mod cases {
             messages: vec![sent.clone()],
             thread: Some(thread("m1@x", "m1@x", Some("Antrag"))),
             originals: Vec::new(),
+            versions: Vec::new(),
         };
         let notice = NewRow { kind: "notice", ..row("n", "notice 1") };
         let finished = Finished { id: a1.id, lane: a1.lane, outcome, follow_up: vec![notice] };
@@ -389,6 +390,7 @@ mod cases {
             messages: Vec::new(),
             thread: Some(thread("other@x", "m2@x", None)),
             originals: Vec::new(),
+            versions: Vec::new(),
         };
         end(&store, &a2, outcome).await;
         add(&store, &[("a", "a3")]).await;
@@ -594,8 +596,17 @@ mod cases {
 
         let message = message(event_id!("$1"), "m1");
         let rows = claim(&store, 1).await;
-        end(&store, &rows[0], Outcome::Done { messages: vec![message.clone()], thread: None, originals: Vec::new() })
-            .await;
+        end(
+            &store,
+            &rows[0],
+            Outcome::Done {
+                messages: vec![message.clone()],
+                thread: None,
+                originals: Vec::new(),
+                versions: Vec::new(),
+            },
+        )
+        .await;
         assert!(store.returned(&[room], 0).await.unwrap().is_empty());
         store.set_message_state(&message, MessageState::Failed).await.unwrap();
         let returned = store.returned(&[room_id!("!other:x"), room], 0).await.unwrap();
@@ -680,7 +691,12 @@ mod cases {
         end(
             &store,
             &a1,
-            Outcome::Done { messages: vec![message(event_id!("$e1"), "m1@x")], thread: None, originals: Vec::new() },
+            Outcome::Done {
+                messages: vec![message(event_id!("$e1"), "m1@x")],
+                thread: None,
+                originals: Vec::new(),
+                versions: Vec::new(),
+            },
         )
         .await;
         let known = places(&answers, bob).await.known.remove(0);
@@ -722,7 +738,12 @@ mod cases {
         add(&store, &[("a", "a1")]).await;
         let a1 = claim(&store, 1).await.remove(0);
         let known = Message { room_id: room(7), ..message(event_id!("$e7"), "m7@x") };
-        end(&store, &a1, Outcome::Done { messages: vec![known], thread: None, originals: Vec::new() }).await;
+        end(
+            &store,
+            &a1,
+            Outcome::Done { messages: vec![known], thread: None, originals: Vec::new(), versions: Vec::new() },
+        )
+        .await;
         // More than one statement holds; only the last one is known.
         let answers: Vec<_> = (100..200).chain([7]).map(|n| RemoteMessageId::new(format!("m{n}@x"))).collect();
         let found = futures_util::future::join_all((0..100).map(async |n| {
@@ -826,7 +847,12 @@ mod cases {
             previous: None,
             anew: false,
         };
-        end(&store, &a1, Outcome::Done { messages: Vec::new(), thread: Some(thread), originals: Vec::new() }).await;
+        end(
+            &store,
+            &a1,
+            Outcome::Done { messages: Vec::new(), thread: Some(thread), originals: Vec::new(), versions: Vec::new() },
+        )
+        .await;
         let named = async || store.places("email", &[], anna, bob).await.unwrap().named.remove(0);
         assert_eq!((named().await.subject.as_str(), named().await.has_others), ("Antrag", false));
         let mut tx = store.begin().await.unwrap();
@@ -846,7 +872,7 @@ mod cases {
         add(&store, &[("a", "a1")]).await;
         let a1 = claim(&store, 1).await.remove(0);
         assert_eq!(store.original(event_id!("$e")).await.unwrap(), None);
-        end(&store, &a1, Outcome::Done { messages: Vec::new(), thread: None, originals }).await;
+        end(&store, &a1, Outcome::Done { messages: Vec::new(), thread: None, originals, versions: Vec::new() }).await;
         assert_eq!(store.original(event_id!("$e")).await.unwrap(), Some(file));
         assert_eq!(store.original(event_id!("$other")).await.unwrap(), None);
         let mut tx = store.begin().await.unwrap();
@@ -874,8 +900,17 @@ mod cases {
             add(&store, &[("a", &source)]).await;
             let claimed = claim(&store, 1).await.remove(0);
             let known = claimed.thread.clone();
-            end(&store, &claimed, Outcome::Done { messages: Vec::new(), thread: Some(state), originals: Vec::new() })
-                .await;
+            end(
+                &store,
+                &claimed,
+                Outcome::Done {
+                    messages: Vec::new(),
+                    thread: Some(state),
+                    originals: Vec::new(),
+                    versions: Vec::new(),
+                },
+            )
+            .await;
             known
         };
         assert_eq!(record(state(None, "m1@x", "m1@x", "Antrag")).await, None);
@@ -904,7 +939,7 @@ mod cases {
         let messages = vec![message(event_id!("$e1"), "m1@x"), in_thread.clone()];
         add(&store, &[("a", "last")]).await;
         let last = claim(&store, 1).await.remove(0);
-        end(&store, &last, Outcome::Done { messages, thread: None, originals: Vec::new() }).await;
+        end(&store, &last, Outcome::Done { messages, thread: None, originals: Vec::new(), versions: Vec::new() }).await;
         assert_eq!(
             store.crossed(&[event_id!("$e2"), event_id!("$no")]).await.unwrap(),
             std::slice::from_ref(&in_thread)

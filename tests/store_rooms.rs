@@ -91,7 +91,8 @@ async fn said(store: &Store, room: &RoomId, event: &ruma::EventId, id: &str) {
         previous: None,
         anew: false,
     };
-    let outcome = Outcome::Done { messages: vec![message], thread: Some(thread), originals: Vec::new() };
+    let outcome =
+        Outcome::Done { messages: vec![message], thread: Some(thread), originals: Vec::new(), versions: Vec::new() };
     let finished = Finished { id: row.id, lane: row.lane.clone(), outcome, follow_up: Vec::new() };
     store.finish(Queue::Outbox, finished, None).await.unwrap();
     // Times are in milliseconds.

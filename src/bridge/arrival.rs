@@ -264,6 +264,7 @@ impl Posting<'_> {
             // What nobody answers is nothing to go on from.
             thread: (!arrival.automatic && arrival.reaction.is_none()).then_some(thread),
             originals: originals.into_iter().collect(),
+            versions: Vec::new(),
             follow_up: notices,
             accepted: None,
         }

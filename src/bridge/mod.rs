@@ -43,6 +43,7 @@ mod texts;
 mod unreact;
 mod upgrade;
 mod users;
+mod version;
 mod work;
 mod worker;
 

@@ -8,6 +8,7 @@ use super::{
     place::Known,
     reaction::with_lines,
     status::cause,
+    version::versions,
     worker::Done,
 };
 use crate::{
@@ -46,7 +47,7 @@ impl Bridge {
         let delivery = match &outgoing.purpose {
             Purpose::Message => Some(self.message(&outgoing, &known).await),
             Purpose::Correction { of, first } => {
-                self.correction(&outgoing, &known, connector.as_ref(), of, *first).await?
+                self.correction(row, &outgoing, &known, connector.as_ref(), (of, *first)).await?
             }
             Purpose::Reaction { to, emoji } => self.reaction(&outgoing, &known, connector.as_ref(), to, emoji).await?,
             Purpose::Withdrawal { of } => self.withdrawal(&outgoing, &known, of),
@@ -111,11 +112,11 @@ impl Bridge {
     /// What takes the place of words that were sent. `None`: nothing has changed, or the recipient does not have them.
     async fn correction(
         &self,
+        row: &Row,
         outgoing: &Outgoing,
         known: &Known,
         connector: &dyn Connector,
-        of: &EventId,
-        first: bool,
+        (of, first): (&EventId, bool),
     ) -> Result<Option<Delivery>, Failure> {
         let to = &outgoing.delivery.to;
         let served: Vec<&Message> =
@@ -126,7 +127,8 @@ impl Bridge {
         if old.as_ref().is_some_and(|old| old.sender.localpart() != outgoing.speaker() || old.content.is_none()) {
             return Ok(None);
         }
-        let content = old.and_then(|old| old.content);
+        let got = self.got(row, outgoing, of, old).await?;
+        let content = got.words.and_then(|old| old.content);
         let author = outgoing.delivery.author.as_ref().unwrap_or(&outgoing.delivery.writer.name);
         let written = content.and_then(|content| self.written(&content, author, 0).ok().flatten());
         let old_words = written.map(|mut written| {
@@ -136,7 +138,7 @@ impl Bridge {
             Words { body: written.body, file: written.file, size: written.size }
         });
         let Some(new) = outgoing.parts.last().map(|part| &part.words) else { return Ok(None) };
-        let Some(changed) = difference(old_words.as_ref(), first, new) else { return Ok(None) };
+        let Some(changed) = difference(old_words.as_ref(), first || got.is_edit, new) else { return Ok(None) };
         if connector.capabilities().edits {
             return Ok(Some(Delivery {
                 thread: known.place(outgoing, None),
@@ -341,5 +343,6 @@ fn done(
         messages.extend(named);
     }
     let thread = known.after(row, outgoing, &delivery, sent);
-    Done { messages, thread, originals: Vec::new(), follow_up, accepted: None }
+    let versions = versions(row, outgoing);
+    Done { messages, thread, originals: Vec::new(), versions, follow_up, accepted: None }
 }

@@ -5,7 +5,7 @@ use crate::{
     failure::{Failure, Reason, Retry, back_off},
     ids::RemoteUserId,
     metrics,
-    store::{Claimed, Finished, Message, NewRow, Original, Outcome, Queue, Row, ThreadState, now},
+    store::{Claimed, Finished, Message, NewRow, Original, Outcome, Queue, Row, ThreadState, Version, now},
     supervise::keep_alive,
 };
 use futures_util::FutureExt;
@@ -39,6 +39,7 @@ pub(super) struct Done {
     pub messages: Vec<Message>,
     pub thread: Option<ThreadState>,
     pub originals: Vec<Original>,
+    pub versions: Vec<Version>,
     pub follow_up: Vec<NewRow>,
     /// What clients are shown of it, should nothing come between.
     pub accepted: Option<Accepted>,
@@ -229,8 +230,8 @@ impl Worker {
 
 fn finish(bridge: &Bridge, queue: Queue, row: &Row, result: Result<Done, Failure>) -> Finished {
     let (outcome, follow_up) = match result {
-        Ok(Done { messages, thread, originals, follow_up, accepted: _ }) => {
-            (Outcome::Done { messages, thread, originals }, follow_up)
+        Ok(Done { messages, thread, originals, versions, follow_up, accepted: _ }) => {
+            (Outcome::Done { messages, thread, originals, versions }, follow_up)
         }
         Err(failure) => {
             let dead = failure.is_permanent() || now() - row.created_at > bridge.give_up.as_millis() as i64;

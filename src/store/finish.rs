@@ -1,6 +1,6 @@
 //! Recording how rows ended, many at once.
 
-use super::{Error, Finished, Message, Original, Outcome, Queue, Row, ThreadState, Tx, now, sql};
+use super::{Error, Finished, Message, Original, Outcome, Queue, Row, ThreadState, Tx, Version, now, sql};
 use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
 /// One call of [`Store::finish`].
@@ -15,6 +15,7 @@ struct Done<'a> {
     messages: &'a [Message],
     thread: Option<&'a ThreadState>,
     originals: &'a [Original],
+    versions: &'a [Version],
 }
 
 /// What ended at about the same time: a few statements for all of it.
@@ -31,6 +32,7 @@ impl<'a> Ended<'a> {
         self.keep_the_rest(tx, queue).await?;
         tx.insert_messages(&self.done().flat_map(|done| done.messages).collect::<Vec<_>>()).await?;
         tx.insert_originals(&self.done().flat_map(|done| done.originals).collect::<Vec<_>>()).await?;
+        tx.put_versions(&self.done().flat_map(|done| done.versions).collect::<Vec<_>>()).await?;
         // One row per thread and statement: PostgreSQL refuses to touch a row twice in one.
         let threads: HashMap<_, _> = self.done().filter_map(|done| done.thread).map(|t| (t.key(), t)).collect();
         tx.upsert_threads(&threads.into_values().collect::<Vec<_>>()).await?;
@@ -58,8 +60,8 @@ impl<'a> Ended<'a> {
 
     fn done(&self) -> impl Iterator<Item = Done<'a>> {
         self.0.iter().filter_map(|item| match &item.finished.outcome {
-            Outcome::Done { messages, thread, originals } => {
-                Some(Done { messages, thread: thread.as_ref(), originals })
+            Outcome::Done { messages, thread, originals, versions } => {
+                Some(Done { messages, thread: thread.as_ref(), originals, versions })
             }
             _ => None,
         })

@@ -38,6 +38,7 @@ mod standing;
 mod together;
 mod tx;
 mod users;
+mod versions;
 mod watermarks;
 
 pub use cursors::Cursor;
@@ -62,6 +63,7 @@ pub use select::Selection;
 pub use spent::Spent;
 pub use standing::{Partner, Standing};
 pub use tx::Tx;
+pub use versions::Version;
 pub use watermarks::{Unread, Watermark};
 
 use crate::{

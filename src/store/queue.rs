@@ -4,7 +4,7 @@
 //! the same with ten rows and with a million. `due_at` is schedule, back-off and lease in one: claiming pushes it
 //! forward, and what a crash leaves behind falls due again.
 
-use super::{Error, Message, Original, Selection, Store, ThreadState, Tx, now, sql};
+use super::{Error, Message, Original, Selection, Store, ThreadState, Tx, Version, now, sql};
 use crate::ids::SourceId;
 use ruma::OwnedRoomId;
 use sqlx::{Row as _, any::AnyRow};
@@ -74,7 +74,7 @@ pub struct Finished {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// Done; the row goes.
-    Done { messages: Vec<Message>, thread: Option<ThreadState>, originals: Vec<Original> },
+    Done { messages: Vec<Message>, thread: Option<ThreadState>, originals: Vec<Original>, versions: Vec<Version> },
     /// Not yet; again at this time.
     Retry { at: i64, error: String },
     /// Given up; kept for an admin, and the lane goes on.

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `headers` | who, to whom, about what, in answer to what |
 //! | `words` | the words in two forms, with `quote` and `signature` |
+//! | `tables` | tables in the text form |
 //! | `html`, `links` | the HTML form as mail programs show it |
 //! | `reaction` | a mail that is nothing but an emoji |
 //! | `files` | attachments |
@@ -18,6 +19,7 @@ mod links;
 mod quote;
 mod reaction;
 mod signature;
+mod tables;
 mod words;
 
 use super::{

@@ -3,7 +3,7 @@
 //! There are always both. Outlook shows a mail of text alone in a typewriter font and answers it without any formatting,
 //! and few programs on phones join the lines of `format=flowed`: they would break twice on a narrow screen.
 
-use super::{html, quote, signature};
+use super::{html, quote, signature, tables};
 use crate::{
     connectors::email::text::{clean, flowed, html as convert},
     message::{Body, Quote},
@@ -53,7 +53,7 @@ fn readable(text: &str, html: &str) -> String {
     fn words(text: &str) -> HashSet<&str> {
         text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
     }
-    let rendered = convert::to_text(html);
+    let rendered = convert::to_text(&tables::as_lines(html));
     let is_whole = !text.trim().is_empty() && words(&rendered).is_subset(&words(text));
     if is_whole { text.to_owned() } else { rendered }
 }

@@ -25,6 +25,28 @@ pub fn decode(bytes: &[u8], charset: &str) -> String {
     }
 }
 
+/// Reads bytes beside which no character set is named, as in a header.
+pub fn unlabelled(bytes: &[u8]) -> String {
+    if is_chinese(bytes) { decode(bytes, "gb18030") } else { decode(bytes, "") }
+}
+
+/// Whether bytes look like GB2312: all beyond ASCII stands in pairs of its rows, most of which are of common characters,
+/// and two follow each other somewhere. Western letters beyond ASCII stand alone, or in twos.
+fn is_chinese(bytes: &[u8]) -> bool {
+    let (mut pairs, mut common, mut longest) = (0_usize, 0_usize, 0_usize);
+    for run in bytes.split(u8::is_ascii).filter(|run| !run.is_empty()) {
+        let (of_two, rest) = run.as_chunks::<2>();
+        let is_pair = |[row, cell]: &[u8; 2]| matches!(row, 0xa1..=0xa3 | 0xb0..=0xf7) && matches!(cell, 0xa1..=0xfe);
+        if !rest.is_empty() || !of_two.iter().all(is_pair) {
+            return false;
+        }
+        pairs += of_two.len();
+        common += of_two.iter().filter(|[row, _]| matches!(row, 0xb0..=0xd7)).count();
+        longest = longest.max(of_two.len());
+    }
+    longest >= 2 && common * 2 > pairs
+}
+
 /// UTF-8 where it is sound, windows-1252 elsewhere: footers and quotes are pasted together from texts of both.
 fn mixed(bytes: &[u8]) -> String {
     let western = charset_decoder(b"windows-1252");
@@ -46,6 +68,20 @@ fn mixed(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chinese_without_a_label_is_read_and_nothing_else_is_taken_for_it() {
+        assert_eq!(unlabelled(b"\xb2\xe2\xca\xd4\xce\xc4\xbc\xfe.doc"), "\u{6d4b}\u{8bd5}\u{6587}\u{4ef6}.doc");
+        for (bytes, text) in [
+            (&b"Gr\xfc\xdfe"[..], "Gr\u{fc}\u{df}e"),
+            (b"\xc4\xd6 \xdcber", "\u{c4}\u{d6} \u{dc}ber"),
+            (b"\xcf\xf0\xe8\xe2\xe5\xf2", "\u{cf}\u{f0}\u{e8}\u{e2}\u{e5}\u{f2}"),
+            (b"\xb2\xe2\xca\xd4 \xfc", "\u{b2}\u{e2}\u{ca}\u{d4} \u{fc}"),
+            (b"\xff\xfe", "\u{ff}\u{fe}"),
+        ] {
+            assert_eq!(unlabelled(bytes), text);
+        }
+    }
 
     #[test]
     fn bytes_are_read_in_their_character_set_and_else_in_the_likely_one() {

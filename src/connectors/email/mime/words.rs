@@ -46,10 +46,13 @@ fn rewritten(header: &[u8], write: impl Fn(&mut Vec<u8>, &str)) -> Vec<u8> {
     out
 }
 
+/// Line by line: one field may come from another program than the next.
 fn push(out: &mut Vec<u8>, raw: &[u8]) {
-    match std::str::from_utf8(raw) {
-        Ok(text) => out.extend_from_slice(text.as_bytes()),
-        Err(_) => out.extend_from_slice(charset::decode(raw, "").as_bytes()),
+    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+        match std::str::from_utf8(line) {
+            Ok(text) => out.extend_from_slice(text.as_bytes()),
+            Err(_) => out.extend_from_slice(charset::unlabelled(line).as_bytes()),
+        }
     }
 }
 
@@ -158,6 +161,7 @@ mod tests {
     fn bytes_outside_of_encoded_words_are_read_as_text_is() {
         assert_eq!(subject(b"Gr\xfc\xdfe =?utf-8?Q?=C3=BC?="), "Gr\u{fc}\u{df}e \u{fc}");
         assert_eq!(subject(b"Gr\xc3\xbc\xc3\x9fe"), "Gr\u{fc}\u{df}e");
+        assert_eq!(subject(b"\xb2\xe2\xca\xd4"), "\u{6d4b}\u{8bd5}");
     }
 
     #[test]
