@@ -15,6 +15,7 @@ mod crossing;
 mod direct;
 mod faults;
 mod forms;
+mod faults_host;
 mod golden;
 mod hold;
 mod identity;

@@ -317,6 +317,10 @@ impl Fehmarn {
         self.process = Some(Process::start(&mut self.setup.command(), self.log_path()));
     }
 
+    pub fn limit_files(&mut self, count: Option<u64>) {
+        self.process().limit_files(count);
+    }
+
     pub fn limit_file_size(&mut self, bytes: Option<u64>) {
         self.process().limit_file_size(bytes);
     }
