@@ -6,6 +6,7 @@
 mod application_service;
 mod arrivals;
 mod bot;
+mod certificate;
 mod clients;
 mod clock;
 mod command_line;
@@ -33,6 +34,7 @@ mod metrics;
 mod mixed;
 mod originals;
 mod panics;
+mod peers;
 mod postgres;
 mod queue_many;
 mod read_back;

@@ -75,13 +75,12 @@ impl Store {
         let mut tx = self.begin().await?;
         for queue in [Queue::Outbox, Queue::Inbox] {
             let (table, now) = (queue.table(), now());
-            let done = sql::query(format!(
-                "UPDATE {table} SET due_at = $1, leased = 0 WHERE ready = 1 AND due_at > $2"
-            ))
-            .bind(now)
-            .bind(now + FARTHEST.as_millis() as i64)
-            .execute(&mut tx.connection)
-            .await?;
+            let done =
+                sql::query(format!("UPDATE {table} SET due_at = $1, leased = 0 WHERE ready = 1 AND due_at > $2"))
+                    .bind(now)
+                    .bind(now + FARTHEST.as_millis() as i64)
+                    .execute(&mut tx.connection)
+                    .await?;
             rows += done.rows_affected();
             tx.pending(queue).grew |= done.rows_affected() > 0;
         }
