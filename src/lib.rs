@@ -63,6 +63,8 @@ const SEEN_FOR: Duration = Duration::from_secs(30 * 86_400);
 /// A reaction that no message has told of for this long means nothing any more.
 const REACTIONS_FOR: Duration = Duration::from_secs(7 * 86_400);
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(3600);
+/// Until then a clock that was set has no effect at all.
+const CLOCK_EVERY: Duration = Duration::from_secs(2);
 const GREETING_EVERY: Duration = Duration::from_secs(3);
 
 /// What ends Fehmarn, or keeps it from starting. The text is for the admin.
@@ -145,6 +147,10 @@ impl Fehmarn {
                 tracing::info!(queue = queue.table(), rows, "going on with what was under way when the last run ended");
             }
         }
+        let rows = self.bridge.store.bring_near().await?;
+        if rows > 0 {
+            tracing::warn!(rows, "the clock was put back since these were to be done; they are done now");
+        }
         let id = self.registration.id.clone();
         let site =
             Site { bridge: self.bridge.clone(), registration: self.registration, readiness: Readiness::default() };
@@ -156,6 +162,11 @@ impl Fehmarn {
         tasks.spawn(async move {
             let keep_house = || keep_house(store.clone(), stopping.clone());
             keep_alive("housekeeping", &stopping, keep_house).await.unwrap_or(Ok(()))
+        });
+        let (store, stopping) = (self.bridge.store.clone(), stop.clone());
+        tasks.spawn(async move {
+            let follow = || follow_clock(store.clone(), stopping.clone());
+            keep_alive("clock", &stopping, follow).await.unwrap_or(Ok(()))
         });
         if let Some(settings) = &self.config.metrics {
             serve_metrics(&mut tasks, self.bridge.clone(), settings, stop.clone()).await?;
@@ -278,6 +289,28 @@ async fn greet(bridge: &Bridge, id: &str) -> Result<(), matrix::Error> {
     }
     let took = bridge.homeserver.ping(id).await?;
     tracing::info!(milliseconds = took.as_millis() as u64, "the homeserver reaches us");
+    Ok(())
+}
+
+async fn follow_clock(store: Store, stop: CancellationToken) -> Result<(), Error> {
+    // What somebody was about to write while the clock was set.
+    let mut was_set = false;
+    while stop.run_until_cancelled(sleep(CLOCK_EVERY)).await.is_some() {
+        let followed = match store.follow_clock().await {
+            Ok(None) if was_set => store.bring_near().await.map(|_| was_set = false),
+            Ok(None) => Ok(()),
+            Ok(Some(jump)) => {
+                was_set = true;
+                let (seconds, way) = (jump.unsigned_abs() / 1000, if jump > 0 { "forward" } else { "back" });
+                tracing::warn!(seconds, way, "the machine's clock was set; what waits goes on waiting as before");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = followed {
+            tracing::warn!(%error, "cannot follow the machine's clock; trying again");
+        }
+    }
     Ok(())
 }
 

@@ -71,14 +71,14 @@ async fn without_the_mail_server_messages_wait_where_an_admin_sees_them() {
 }
 
 /// What comes in from both sides while the database fails, and again afterwards.
-struct Attempt {
+pub struct Attempt {
     homeserver: Homeserver,
     event: serde_json::Value,
     mail: Vec<u8>,
 }
 
 impl Attempt {
-    fn new(talk: &Conversation, words: &str) -> Self {
+    pub fn new(talk: &Conversation, words: &str) -> Self {
         Self {
             homeserver: Homeserver::of(talk.fehmarn.slot()),
             event: message(&talk.room, &talk.anna.id, words),
@@ -87,7 +87,7 @@ impl Attempt {
     }
 
     /// The homeserver's and the mail server's answer.
-    async fn make(&self, talk: &Conversation) -> (u16, String) {
+    pub async fn make(&self, talk: &Conversation) -> (u16, String) {
         let address = talk.address();
         let (pushed, handed) = tokio::join!(
             self.homeserver.push("by-hand", std::slice::from_ref(&self.event)),

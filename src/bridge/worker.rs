@@ -5,7 +5,7 @@ use crate::{
     failure::{Failure, Reason, Retry, back_off},
     ids::RemoteUserId,
     metrics,
-    store::{Claimed, Finished, Message, NewRow, Original, Outcome, Queue, Row, ThreadState, Version, now},
+    store::{Claimed, FARTHEST, Finished, Message, NewRow, Original, Outcome, Queue, Row, ThreadState, Version, now},
     supervise::keep_alive,
 };
 use futures_util::FutureExt;
@@ -288,7 +288,7 @@ fn after_fault(bridge: &Bridge, queue: Queue, row: &Row) -> Finished {
 fn wait(failure: &Failure, attempts: u32) -> Duration {
     let wait = back_off(attempts, rand::random());
     match failure.retry {
-        Retry::Transient(Some(least)) => wait.max(least),
+        Retry::Transient(Some(least)) => wait.max(least).min(FARTHEST),
         _ => wait,
     }
 }

@@ -4,6 +4,7 @@
 //! before it is answered shares its commit with whatever else is waiting ([`group`]).
 
 mod accept;
+mod clock;
 mod conversation;
 mod cursors;
 mod depth;
@@ -41,6 +42,7 @@ mod users;
 mod versions;
 mod watermarks;
 
+pub use clock::{FARTHEST, now};
 pub use cursors::Cursor;
 pub use depth::Depth;
 pub use direct::DirectRoom;
@@ -83,7 +85,7 @@ use std::{
     path::{Path, PathBuf},
     str::FromStr,
     sync::{Arc, Mutex, atomic::AtomicBool},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use tokio::sync::{MappedMutexGuard, Notify};
 
@@ -138,12 +140,6 @@ struct Inner {
     offers: [Mutex<Option<Offer>>; 2],
     /// Whether something may be due that was not claimed. Changes with a commit only.
     unclaimed: [AtomicBool; 2],
-}
-
-/// Milliseconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "the one clock")]
-pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
 impl Store {

@@ -49,6 +49,8 @@ pub struct Setup {
     pub identity: Option<String>,
     /// A write beyond a limit of file size is an error, not a signal.
     pub survives_file_limit: bool,
+    /// More of its environment.
+    pub environment: Vec<(&'static str, PathBuf)>,
     /// More arguments of `run`, and what `FEHMARN_LOG` says.
     pub arguments: Vec<String>,
     pub log: &'static str,
@@ -87,6 +89,7 @@ impl Setup {
             identity: None,
             xmpp: None,
             survives_file_limit: false,
+            environment: Vec::new(),
             arguments: Vec::new(),
             log: "info,fehmarn=debug",
             slot,
@@ -220,6 +223,7 @@ impl Setup {
             Command::new(PROGRAM)
         };
         command.args(["run", "--config"]).arg(self.config_path()).args(&self.arguments).env("FEHMARN_LOG", self.log);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 }
@@ -310,6 +314,10 @@ impl Fehmarn {
     pub fn start_again_without_waiting(&mut self) {
         assert!(self.process.is_none(), "Fehmarn is running");
         self.process = Some(Process::start(&mut self.setup.command(), self.log_path()));
+    }
+
+    pub fn limit_files(&mut self, count: Option<u64>) {
+        self.process().limit_files(count);
     }
 
     pub fn limit_file_size(&mut self, bytes: Option<u64>) {

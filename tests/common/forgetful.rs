@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -27,6 +27,8 @@ struct Inner {
     joined: BTreeMap<String, BTreeSet<String>>,
     /// What is answered instead to whoever reads a room.
     refusals: BTreeMap<String, (StatusCode, Value)>,
+    /// What is answered, one after the other, to those who want to say something.
+    answers: VecDeque<(u16, String)>,
     readings: usize,
     /// What was asked: method, and path without ids. Not whoever only waits.
     requests: Vec<String>,
@@ -72,6 +74,17 @@ impl Forgetful {
             }
             None => drop(refusals.remove(room)),
         }
+    }
+
+    /// The next ones who want to say something get these answers instead: status and text.
+    pub fn answer_next(&self, answers: &[(u16, &str)]) {
+        let answers = answers.iter().map(|(status, text)| (*status, (*text).to_owned()));
+        self.0.lock().unwrap().answers.extend(answers);
+    }
+
+    /// How many of them nobody has got yet.
+    pub fn answers_left(&self) -> usize {
+        self.0.lock().unwrap().answers.len()
     }
 
     /// What was asked since the last time: `PUT send/m.room.message`, `POST join`.
@@ -198,6 +211,9 @@ async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Respon
             Json(json!({})).into_response()
         }
         ["v3", "rooms", room, "send", "m.room.message", _] => {
+            if let Some((status, text)) = homeserver.0.lock().unwrap().answers.pop_front() {
+                return (StatusCode::from_u16(status).unwrap(), text).into_response();
+            }
             let room = (*room).to_owned();
             let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
             let content: Value = serde_json::from_slice(&body).unwrap();

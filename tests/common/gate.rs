@@ -25,12 +25,13 @@ pub struct Gate {
     target: u16,
     state: watch::Sender<State>,
     listening: Option<JoinHandle<()>>,
+    abandoned: Vec<watch::Sender<State>>,
 }
 
 impl Gate {
     /// Closed at first.
     pub fn new(port: u16, target: u16) -> Self {
-        Self { port, target, state: watch::Sender::new(State::Closed), listening: None }
+        Self { port, target, state: watch::Sender::new(State::Closed), listening: None, abandoned: Vec::new() }
     }
 
     pub fn url(&self) -> String {
@@ -54,6 +55,17 @@ impl Gate {
             // Only then is the port free.
             let _ = listening.await;
         }
+    }
+
+    /// What is connected never hears anything again, not even an end; who connects anew gets through.
+    pub async fn abandon(&mut self) {
+        self.state.send_replace(State::Stalled);
+        if let Some(listening) = self.listening.take() {
+            listening.abort();
+            let _ = listening.await;
+        }
+        self.abandoned.push(std::mem::replace(&mut self.state, watch::Sender::new(State::Open)));
+        self.listen().await;
     }
 
     async fn listen(&mut self) {

@@ -37,7 +37,13 @@ impl Lmtp {
         self.ask(".").await
     }
 
-    async fn ask(&mut self, line: &str) -> io::Result<String> {
+    /// Says these bytes, as they are.
+    pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes).await
+    }
+
+    /// Says a line; the last line of the answer.
+    pub async fn ask(&mut self, line: &str) -> io::Result<String> {
         self.0.write_all(format!("{line}\r\n").as_bytes()).await?;
         self.0.flush().await?;
         self.answer().await

@@ -30,6 +30,7 @@ pub mod homeserver;
 pub mod identity;
 pub mod letter;
 pub mod lmtp;
+pub mod machine;
 pub mod mail;
 pub mod metrics;
 pub mod outside;

@@ -60,6 +60,16 @@ impl Process {
         run(Command::new("prlimit").args([format!("--pid={}", self.child.id()), format!("--fsize={limit}:")]));
     }
 
+    /// From now on it can open no file and no connection, until it may have this many; `None`: as many as allowed at all.
+    pub fn limit_files(&self, count: Option<u64>) {
+        let pid = format!("--pid={}", self.child.id());
+        let hard = fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap();
+        let hard =
+            hard.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().nth(1)).unwrap();
+        let limit = count.map_or(hard.to_owned(), |count| count.to_string());
+        run(Command::new("prlimit").args([pid, format!("--nofile={limit}:")]));
+    }
+
     pub fn join_log(&mut self) {
         if let Some(copying) = self.copying.take() {
             let _ = copying.join();

@@ -22,6 +22,8 @@ pub struct Servers {
     pub outside_domain: String,
     /// Who has signed the certificates.
     pub ca_file: PathBuf,
+    /// The name in the certificates.
+    pub tls_name: String,
     pub synapse: Synapse,
     pub mail_ports: MailPorts,
     pub postgres: Postgres,
@@ -44,6 +46,8 @@ pub struct MailPorts {
     /// With STARTTLS, and only for who has signed in.
     pub submission: u16,
     pub imap: u16,
+    /// With TLS from the first byte.
+    pub imaps: u16,
 }
 
 #[derive(Deserialize)]

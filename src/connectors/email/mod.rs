@@ -141,7 +141,8 @@ impl Connector for Email {
             if let Some(listener) = listener {
                 let (door, identity, stop) = (door.clone(), self.identity.clone(), stop.clone());
                 let max_size = usize::try_from(self.max_size).unwrap_or(usize::MAX);
-                lmtp::serve(listener, Arc::new(lmtp::Service { door, identity, max_size, stop })).await;
+                let service = lmtp::Service { door, identity, max_size, times: lmtp::TIMES, stop };
+                lmtp::serve(listener, Arc::new(service)).await;
             }
         };
         let imap = async {

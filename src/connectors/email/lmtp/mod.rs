@@ -29,12 +29,24 @@ const GREETING_TIME: Duration = Duration::from_secs(3);
 /// How long a transaction in flight may still take after the word to stop.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
+/// How long another side may take.
+#[derive(Clone, Copy)]
+pub struct Times {
+    /// For its next word.
+    pub idle: Duration,
+    /// For one mail, from MAIL to the final dot: who sends a byte now and then must come to an end.
+    pub transaction: Duration,
+}
+
+pub const TIMES: Times = Times { idle: Duration::from_secs(300), transaction: Duration::from_secs(600) };
+
 /// What the sessions share.
 pub struct Service {
     pub door: Arc<dyn Door>,
     pub identity: Arc<Identity>,
     /// Largest mail, in bytes.
     pub max_size: usize,
+    pub times: Times,
     pub stop: CancellationToken,
 }
 

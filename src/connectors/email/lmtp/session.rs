@@ -20,8 +20,6 @@ const LONGEST_LINE: usize = 4096;
 const LONGEST_SKIP: usize = 1 << 20;
 const MOST_RECIPIENTS: usize = 100;
 const MOST_ERRORS: usize = 20;
-const IDLE_TIME: Duration = Duration::from_secs(300);
-const TRANSACTION_TIME: Duration = Duration::from_secs(600);
 const WRITE_TIME: Duration = Duration::from_secs(60);
 const READ_BUFFER: usize = 32 << 10;
 
@@ -113,7 +111,7 @@ impl Session {
             return Err(End::Goodbye("421 4.7.0 a line without end"));
         }
         self.input.reserve(READ_BUFFER);
-        let idle = Instant::now() + IDLE_TIME;
+        let idle = Instant::now() + self.service.times.idle;
         let until = self.transaction.as_ref().map_or(idle, |transaction| transaction.until.min(idle));
         tokio::select! {
             read = timeout_at(until, self.stream.read_buf(&mut self.input)) => match read {
@@ -185,7 +183,7 @@ impl Session {
             self.say("552 5.3.4 too large");
             return Ok(());
         }
-        let until = Instant::now() + TRANSACTION_TIME;
+        let until = Instant::now() + self.service.times.transaction;
         let (sender, addresses) = (path(&from.address), Vec::new());
         self.transaction = Some(Transaction { sender, addresses, recipients: Vec::new(), until });
         self.say("250 2.1.0 ok");

@@ -19,9 +19,13 @@ async fn running() -> Running {
 }
 
 async fn running_with(max_size: usize) -> Running {
+    running_for(max_size, TIMES).await
+}
+
+async fn running_for(max_size: usize, times: Times) -> Running {
     let (door, stop) = (Arc::new(FakeDoor::default()), CancellationToken::new());
     let identity = Arc::new(Identity::new("chat.example", "{localpart}@chat.example").unwrap());
-    let service = Arc::new(Service { door: door.clone(), identity, max_size, stop: stop.clone() });
+    let service = Arc::new(Service { door: door.clone(), identity, max_size, times, stop: stop.clone() });
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
     Running { door, address, stop, task: tokio::spawn(serve_and_stop(listener, service, Duration::from_millis(300))) }
@@ -249,4 +253,42 @@ async fn an_address_that_is_taken_is_named_with_the_key_to_change() {
     assert!(check(address).await.result.is_err());
     drop(taken);
     assert!(check(address).await.result.is_ok());
+}
+
+#[tokio::test]
+async fn who_falls_silent_or_never_comes_to_an_end_is_sent_away_and_nothing_is_kept() {
+    let times = Times { idle: Duration::from_millis(400), transaction: Duration::from_millis(1200) };
+    let running = running_for(100_000, times).await;
+    let mail = ["MAIL FROM:<>", "RCPT TO:<anna@chat.example>", "DATA", "Subject: x\r\n\r\nx"];
+    for steps in 0..=mail.len() {
+        let mut client = Client::new(&running).await;
+        for step in mail.iter().take(steps) {
+            client.ask(step, usize::from(!step.starts_with("Subject"))).await;
+        }
+        assert!(client.hear().await.starts_with("421 4.4.2"), "after {steps}");
+        assert!(client.is_closed().await);
+    }
+    // One byte after the other is never silence.
+    let mut client = Client::new(&running).await;
+    client.ask("MAIL FROM:<>\r\nRCPT TO:<anna@chat.example>\r\nDATA", 3).await;
+    let dripping = async {
+        while client.0.write_all(b"x").await.is_ok() && client.0.flush().await.is_ok() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), dripping).await.expect("it is listened to without end");
+    assert!(running.door.accepted().is_empty());
+}
+
+#[tokio::test]
+async fn a_zero_byte_at_the_end_of_a_line_ends_no_mail() {
+    let running = running_with(1000).await;
+    let mut client = Client::silent(&running).await;
+    client.hear().await;
+    client.ask("LHLO x", 6).await;
+    client.ask("MAIL FROM:<>\r\nRCPT TO:<anna@chat.example>\r\nDATA", 3).await;
+    let answers = client.ask("a\r\n\0.\r\nb\r\n.\0\r\nc\r\n.\r\0\nQUIT\r\n.", 1).await;
+    assert_eq!(codes(&answers), ["250"]);
+    assert_eq!(codes(&client.ask("NOOP", 1).await), ["250"]);
+    assert!(running.door.accepted()[0].1.contains("QUIT"));
 }

@@ -35,14 +35,18 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// The bridge waits 4 minutes for a `send`. RFC 5321 section 4.5.3.2 would allow each step more than that; a mail that
-/// runs out of time may have been taken all the same, and is repeated under the same Message-ID.
-const SEND_TIME: Duration = Duration::from_secs(225);
 const CHECK_TIME: Duration = Duration::from_secs(60);
-const TIMES: Times =
-    Times { idle: Duration::from_secs(45), tidy: Duration::from_secs(15), rest: Duration::from_secs(15) };
+const TIMES: Times = Times {
+    send: Duration::from_secs(225),
+    idle: Duration::from_secs(45),
+    tidy: Duration::from_secs(15),
+    rest: Duration::from_secs(15),
+};
 
 struct Times {
+    /// For a whole mail: the bridge waits 4 minutes for a `send`. RFC 5321 section 4.5.3.2 would allow each step more than
+    /// that; a mail that runs out of time may have been taken all the same, and is repeated under the same Message-ID.
+    send: Duration,
     /// How long a connection is kept for the next mail. Mail servers close it after some minutes; ours closes first.
     idle: Duration,
     /// How often to look for those that are too old.
@@ -112,7 +116,7 @@ impl Pool {
     /// Hands over one mail. `Ok` when the server has taken responsibility for it; with `require_tls` only if it promises
     /// that the mail never goes in the clear (RFC 8689). Whether it will report what becomes of the mail.
     pub async fn send(&self, mail: &Mail, require_tls: bool) -> Result<bool, Failure> {
-        let result = match timeout(SEND_TIME, self.hand_over(mail, require_tls)).await {
+        let result = match timeout(self.shared.times.send, self.hand_over(mail, require_tls)).await {
             Ok(result) => result,
             Err(_) => Err(self.shared.account.server.unreachable("no answer", "not in time")),
         };

@@ -27,6 +27,8 @@ enum Step {
     Encrypt,
     /// Stays silent until the client goes.
     Wait,
+    /// The same, whatever the client has said or says.
+    Silence,
 }
 use Step::*;
 
@@ -87,6 +89,10 @@ where
                 let mut rest = String::new();
                 let _ = stream.read_to_string(&mut rest).await;
                 assert!(rest.is_empty() || rest == "QUIT\r\n", "{rest}");
+            }
+            Silence => {
+                let mut rest = Vec::new();
+                let _ = stream.read_to_end(&mut rest).await;
             }
             Encrypt => {}
         }
@@ -501,8 +507,11 @@ async fn there_are_never_more_connections_than_allowed_and_idle_ones_are_closed(
         }
     });
     let moment = Duration::from_millis(200);
-    let pool =
-        Pool::with_times(account(port, Tls::None, None), 3, Times { idle: moment, tidy: moment / 4, rest: moment });
+    let pool = Pool::with_times(
+        account(port, Tls::None, None),
+        3,
+        Times { send: TIMES.send, idle: moment, tidy: moment / 4, rest: moment },
+    );
     let mails = futures_util::future::join_all((0..50).map(|_| async { pool.send(&mail(), false).await.unwrap() }));
     mails.await;
     assert_eq!((most.load(Ordering::SeqCst), open.load(Ordering::SeqCst)), (3, 3));
@@ -534,5 +543,27 @@ async fn serve_for_ever(tcp: TcpStream) {
         stream.write_all(answer.as_bytes()).await.unwrap();
         stream.flush().await.unwrap();
         line.clear();
+    }
+}
+
+/// Whatever the step at which a server falls silent, or says something without end: the mail waits for its next attempt.
+#[tokio::test]
+async fn a_server_that_stops_in_the_middle_holds_a_mail_up_for_a_bounded_time() {
+    let whole = script(&[&HELLO, &ANNOUNCED, &TAKEN]);
+    let stops: Vec<usize> =
+        whole.iter().enumerate().filter(|(_, step)| matches!(step, Say(_))).map(|(n, _)| n).collect();
+    assert_eq!(stops.len(), 6);
+    for stop in stops {
+        let steps = [&whole[..stop], &[Silence]].concat();
+        let (port, task) = server(vec![steps, whole.clone()]).await;
+        let times = Times { send: Duration::from_millis(300), rest: Duration::ZERO, ..TIMES };
+        let pool = Pool::with_times(account(port, Tls::None, None), 4, times);
+        let (reason, permanent, detail) = failure_of(&pool).await;
+        assert_eq!((reason, permanent), (Reason::Unreachable, false), "{stop}: {detail}");
+        assert!(detail.contains("not in time"), "{stop}: {detail}");
+        // The connection that hung is not used for the next mail.
+        let pool = pool_for(account(port, Tls::None, None));
+        pool.send(&mail(), false).await.unwrap();
+        task.await.unwrap();
     }
 }

@@ -1,0 +1,90 @@
+//! The one clock. It goes on evenly however the machine's own is set: leases, waits and ages are differences, and a clock
+//! that was put right by a day must neither end nor lengthen any of them.
+
+use super::{Error, Queue, Store, Tx, sql};
+use std::{
+    sync::{
+        LazyLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// From here on the clock was set; below that it only drifts.
+const LEAST_JUMP_MS: i64 = 30_000;
+/// No row is to wait for longer than this: what does was written under another clock.
+pub const FARTHEST: Duration = Duration::from_secs(2 * 3600);
+
+struct Clock {
+    began: Instant,
+    /// Milliseconds since 1970 when it began.
+    at: AtomicI64,
+}
+
+static CLOCK: LazyLock<Clock> = LazyLock::new(|| Clock { began: Instant::now(), at: AtomicI64::new(machine()) });
+
+#[expect(clippy::disallowed_methods, reason = "the one clock")]
+fn machine() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+/// Milliseconds since 1970.
+pub fn now() -> i64 {
+    let clock = &*CLOCK;
+    clock.at.load(Ordering::Relaxed) + clock.began.elapsed().as_millis() as i64
+}
+
+impl Store {
+    /// Follows the machine's clock. If it was set: all rows that wait move with it in one commit, and the milliseconds
+    /// are returned.
+    pub async fn follow_clock(&self) -> Result<Option<i64>, Error> {
+        let jump = machine() - now();
+        if jump.abs() < LEAST_JUMP_MS {
+            CLOCK.at.fetch_add(jump, Ordering::Relaxed);
+            return Ok(None);
+        }
+        let tx = self.move_rows(jump).await?;
+        // While nobody else can claim: under the old clock what is under way may look due.
+        CLOCK.at.fetch_add(jump, Ordering::Relaxed);
+        if let Err(error) = tx.commit().await {
+            CLOCK.at.fetch_sub(jump, Ordering::Relaxed);
+            return Err(error);
+        }
+        Ok(Some(jump))
+    }
+
+    /// Moves all times of what waits; to be committed. Who has read the clock and not yet written what it said has it
+    /// from the old one: see [`bring_near`](Self::bring_near).
+    pub async fn move_rows(&self, milliseconds: i64) -> Result<Tx, Error> {
+        let mut tx = self.begin().await?;
+        for queue in [Queue::Outbox, Queue::Inbox] {
+            let table = queue.table();
+            sql::query(format!("UPDATE {table} SET due_at = due_at + $1, created_at = created_at + $1 WHERE dead = 0"))
+                .bind(milliseconds)
+                .execute(&mut tx.connection)
+                .await?;
+            tx.pending(queue).grew = true;
+        }
+        Ok(tx)
+    }
+
+    /// Makes due what would wait for longer than anything may: the clock was put back while nobody followed it. Returns
+    /// how many rows.
+    pub async fn bring_near(&self) -> Result<u64, Error> {
+        let mut rows = 0;
+        let mut tx = self.begin().await?;
+        for queue in [Queue::Outbox, Queue::Inbox] {
+            let (table, now) = (queue.table(), now());
+            let done =
+                sql::query(format!("UPDATE {table} SET due_at = $1, leased = 0 WHERE ready = 1 AND due_at > $2"))
+                    .bind(now)
+                    .bind(now + FARTHEST.as_millis() as i64)
+                    .execute(&mut tx.connection)
+                    .await?;
+            rows += done.rows_affected();
+            tx.pending(queue).grew |= done.rows_affected() > 0;
+        }
+        tx.commit().await?;
+        Ok(rows)
+    }
+}
