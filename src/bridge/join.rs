@@ -100,7 +100,7 @@ impl Bridge {
         let Decline { room, ghost, reason, user, is_said, invitation } = decline;
         let intent = self.homeserver.intent(ghost);
         match self.remote_of(ghost) {
-            Some((connector, remote)) => drop(self.ensure_ghost(connector, &remote, None).await?),
+            Some((connector, remote)) => drop(self.ensure_ghost(connector, &remote).await?),
             None if *ghost == self.bot => {}
             None => intent.register(ghost.localpart()).await?,
         }
@@ -156,7 +156,7 @@ impl Bridge {
     async fn come_in(&self, join: &Join) -> Result<bool, Failure> {
         let gone = || Failure::permanent(Reason::UnknownRecipient, "the ghost stands for nobody");
         let (connector, remote) = self.remote_of(&join.ghost).ok_or_else(gone)?;
-        self.ensure_ghost(connector, &remote, None).await?;
+        self.ensure_ghost(connector, &remote).await?;
         let intent = self.homeserver.intent(&join.ghost);
         match intent.join(&join.room).await {
             Err(matrix::Error::Refused { status: 403 | 404, .. }) => {

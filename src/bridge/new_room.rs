@@ -20,7 +20,7 @@ impl Bridge {
     ) -> Result<OwnedRoomId, Failure> {
         for (ghost, person) in company.outside() {
             if let Some((connector, _)) = self.ghosts.parse(ghost) {
-                self.ensure_ghost(connector, person, None).await?;
+                self.ensure_ghost(connector, person).await?;
             }
         }
         let others = company.all().into_iter().filter(|user| **user != *company.sender).map(UserId::to_owned);
