@@ -166,6 +166,7 @@ impl Bridge {
             result => result?,
         }
         let state = intent.room_state(&join.room).await?;
+        let bot_is_in = self.bring_bot_along(&join.room, &join.ghost, state.name.is_some()).await;
         let parked_after = self.read_back_for_the_others(join).await?;
         let (began, asked_at) = (Instant::now(), now());
         let backlog = intent.events_since(&join.room, join.invitation.as_str()).await?;
@@ -192,7 +193,13 @@ impl Bridge {
         if alone || is_complete {
             tx.begin_reading(&join.room, &read_to, asked_at).await?;
         }
+        if let Some(is_in) = bot_is_in {
+            tx.set_bot(&join.room, is_in).await?;
+        }
         tx.commit().await?;
+        if let Some(is_in) = bot_is_in {
+            self.attendance.remember(join.room.clone(), is_in);
+        }
         self.passing.changed(&join.room);
         if is_complete {
             self.reconcile.doubt.note_read(&join.room, began);
