@@ -29,6 +29,7 @@ mod metrics;
 mod mixed;
 mod originals;
 mod panics;
+mod passing_on;
 mod postgres;
 mod queue_many;
 mod read_back;
