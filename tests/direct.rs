@@ -102,6 +102,24 @@ async fn two_who_write_to_each_other_in_the_same_moment_meet_in_one_room() {
     assert_eq!(anna.invitations().await, 0, "there is no second room");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_called_by_their_address_has_their_name_before_their_first_words() {
+    let talk = Conversation::begin(Fehmarn::new().await).await;
+    let Conversation { anna, ghost, room, .. } = &talk;
+    assert_eq!(anna.name_of(room, ghost).await, talk.bob.address);
+    talk.hear("Guten Tag, Frau Muster").await;
+    talk.hear("Noch etwas").await;
+    let events = anna.events(room).await;
+    let of_ghost = events.iter().filter(|event| text(event, "/sender") == ghost);
+    let of_ghost = of_ghost.map(|event| match text(event, "/type") {
+        "m.room.member" => format!("is called {}", text(event, "/content/displayname")),
+        "m.room.message" => text(event, "/content/body").to_owned(),
+        other => other.to_owned(),
+    });
+    let shown: Vec<String> = of_ghost.skip_while(|shown| shown != "is called Bob").collect();
+    assert_eq!(shown, ["is called Bob", "Guten Tag, Frau Muster", "Noch etwas"]);
+}
+
 /// As an invitation by address makes it: not marked as direct.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_without_a_name_for_the_two_is_their_direct_room() {

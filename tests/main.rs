@@ -35,6 +35,7 @@ mod metrics;
 mod mixed;
 mod originals;
 mod panics;
+mod passing_on;
 mod peers;
 mod postgres;
 mod queue_many;

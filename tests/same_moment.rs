@@ -35,9 +35,8 @@ impl Scene {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn who_is_invited_while_a_room_for_a_mail_is_being_made_comes_there_and_the_made_room_is_left() {
-    let scene = Scene::new().await;
+/// A mail has a room made for it, and meanwhile Anna opens a chat. The ghost, and both rooms: hers and the other.
+async fn cross(scene: &Scene) -> (String, [String; 2]) {
     let (anna, bob) = (unique("anna"), Outside::new("Bob"));
     let (ghost, slot) = (scene.fehmarn.slot().ghost(&bob.address), scene.fehmarn.slot());
     let to = format!("{anna}@{}", slot.domain);
@@ -55,13 +54,35 @@ async fn who_is_invited_while_a_room_for_a_mail_is_being_made_comes_there_and_th
     scene.push(&invitation).await;
     until("the ghost", async || scene.homeserver.has_joined(&room, &ghost).then_some(())).await;
     until("its row", async || scene.fehmarn.rows("join").is_empty().then_some(())).await;
+    scene.homeserver.requests();
     scene.homeserver.make_rooms();
-
     until("the mail", async || scene.homeserver.said_in(&room).contains(&"Eine Frage".to_owned()).then_some(())).await;
     assert_eq!(scene.homeserver.made().len(), 1);
-    let made = &scene.homeserver.made()[0];
-    assert!(scene.homeserver.said_in(made).is_empty(), "nobody speaks in the room that was left");
-    assert_eq!(scene.homeserver.left(), [(made.clone(), ghost)]);
+    let made = scene.homeserver.made().remove(0);
+    (ghost, [room, made])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_invited_while_a_room_for_a_mail_is_being_made_comes_there_and_the_made_room_is_left() {
+    let scene = Scene::new().await;
+    let (ghost, [_, made]) = cross(&scene).await;
+    assert!(scene.homeserver.said_in(&made).is_empty(), "nobody speaks in the room that was left");
+    assert_eq!(scene.homeserver.left(), [(made, ghost)]);
+    let mut asked = scene.homeserver.requests().into_iter().filter(|it| ["POST kick", "POST leave"].contains(&&**it));
+    assert_eq!((asked.next().as_deref(), asked.next().as_deref()), (Some("POST kick"), Some("POST leave")));
+}
+
+/// In a direct room of Synapse the two have the same rights.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_an_invitation_cannot_be_taken_back_who_accepts_it_reads_where_the_two_talk() {
+    let scene = Scene::new().await;
+    scene.homeserver.refuse_kicks();
+    let (ghost, [room, made]) = cross(&scene).await;
+    let said = scene.homeserver.said_in(&made);
+    assert_eq!(said.len(), 1, "{said:?}");
+    let leads_there = said[0].replace("%3A", ":").contains(&format!("https://matrix.to/#/{room}"));
+    assert!(leads_there && said[0].contains("Bitte schreiben Sie dort weiter."), "{said:?} does not lead to {room}");
+    assert_eq!(scene.homeserver.left(), [(made, ghost)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

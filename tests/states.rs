@@ -241,6 +241,28 @@ async fn a_report_that_a_mail_was_handed_on_is_a_state_and_one_that_it_is_there_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ghost_does_nothing_after_the_first_message_that_looks_as_if_it_was_read() {
+    let mut setup = Setup::new();
+    setup.smtp.push("reports: failures".into());
+    let fehmarn = setup.start().await;
+    let (anna, bob, bot) = (Staff::new("Anna Muster").await, Outside::new("Bob"), bot(&fehmarn));
+    let ghost = fehmarn.slot().ghost(&bob.address);
+    let room = anna.direct_chat(&ghost).await;
+    anna.wait_for_member(&room, &ghost, "join").await;
+    // The last that the ghost does for the bot.
+    anna.wait_for_member(&room, &bot, "join").await;
+    let said = anna.say(&room, "Guten Tag").await;
+    let first = bob.wait_for_text("Guten Tag").await;
+    wait_for_state(&anna, &room, &said, "SUCCESS").await;
+    let later = anna.events(&room).await.into_iter().skip_while(|event| event_id(event) != said).skip(1);
+    let later: Vec<Value> = later.filter(|event| sender(event) == ghost).collect();
+    assert_eq!(later, [] as [Value; 0], "clients take it for a read receipt");
+    let talk = Conversation { fehmarn, anna, bob, ghost, room, first };
+    report(&talk, &talk.first.message_id(), "delivered", "2.0.0").await;
+    assert_eq!(talk.anna.wait_for_read(&talk.room, &talk.ghost).await, said);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_goes_to_several_people_is_sent_when_all_have_it() {
     let mut setup = Setup::new();
     setup.smtp.push("reports: failures".into());
@@ -331,6 +353,7 @@ async fn count(reports: &str) {
     invitation["state_key"] = json!(counted.fehmarn.slot().ghost(&bob.address));
     invitation["content"] = json!({ "membership": "invite", "is_direct": true });
     counted.homeserver.add(&invitation);
+    counted.homeserver.let_in(&room, &anna);
     counted.push(&[invitation]).await;
     until("the ghost", async || counted.fehmarn.rows("inbox:").is_empty().then_some(())).await;
     let status = format!("PUT send/{STATUS}");
@@ -351,8 +374,11 @@ async fn count(reports: &str) {
         assert!(lmtp::hand_over(port, &bob.address, &to, &letter).await.unwrap().starts_with("250"));
     };
     write(0).await;
-    // Whether she exists, and the ghost's name.
-    counted.requests(words, 1).await;
+    // Whether she exists, and the ghost's name: homeservers tell the room of that when they have the time, else.
+    let first = counted.requests(words, 1).await;
+    let (renamed, said) = ("PUT profile", [words]);
+    let begin = first.iter().position(|request| request == renamed).expect("a new name");
+    assert_eq!(first[begin..], [renamed, "POST join"].into_iter().chain(said).collect::<Vec<_>>());
     for n in 1..=MESSAGES {
         write(n).await;
     }

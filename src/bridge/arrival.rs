@@ -1,7 +1,9 @@
 //! Remote to Matrix: a message from outside becomes events in a room.
 
 use super::{
-    Bridge, Text, original,
+    Bridge, Text,
+    ghost::Met,
+    original,
     portal::Place,
     relay::{Relay, Spoken},
     worker::Done,
@@ -16,7 +18,7 @@ use crate::{
     store::{Message, MessageState, NewRow, Original, Queue, Row, ThreadState, now},
 };
 use ruma::{
-    OwnedEventId, UserId,
+    OwnedEventId, RoomId, UserId,
     events::{reaction::ReactionEventContent, relation::Annotation},
 };
 
@@ -38,7 +40,7 @@ impl Bridge {
         let nobody = || Failure::permanent(Reason::UnknownRecipient, "the addressed member of staff cannot exist");
         let staff = self.staff_id(&arrival.to).ok_or_else(nobody)?;
         let name = self.shown_name(arrival);
-        let ghost = self.ensure_ghost(&row.connector, &arrival.from, name.as_deref()).await?;
+        let Met { ghost, is_renamed } = self.meet(&row.connector, &arrival.from, name.as_deref()).await?;
         if arrival.shows_reactions {
             self.note_peer(&row.connector, arrival).await?;
         }
@@ -46,6 +48,9 @@ impl Bridge {
         let Some(place) = self.place_for(&row.connector, arrival, &staff, &ghost, again).await? else {
             return Ok(Done::default());
         };
+        if is_renamed {
+            self.show_new_name(&place.room, &ghost).await?;
+        }
         self.post(row, arrival, &ghost, &place).await
     }
 
@@ -61,6 +66,15 @@ impl Bridge {
         let mut posting = Posting { bridge: self, row, arrival, ghost, place, events, spoken, notices };
         posting.post().await?;
         Ok(posting.done())
+    }
+
+    /// Homeservers tell rooms of a new name when they have the time, one after the other. Here it stands before the words.
+    async fn show_new_name(&self, room: &RoomId, ghost: &UserId) -> Result<(), Failure> {
+        match self.homeserver.intent(ghost).join(room).await {
+            // It was sent away meanwhile: the words find that out.
+            Err(matrix::Error::Refused { status: 403 | 404, .. }) => Ok(()),
+            result => Ok(result?),
+        }
     }
 
     async fn note_peer(&self, connector: &str, arrival: &Arrival) -> Result<(), Failure> {

@@ -19,16 +19,44 @@ impl Bridge {
         if !self.status_events {
             return Ok(false);
         }
-        if let Some(known) = self.attendance.recall(room) {
+        if let Some(known) = self.known_attendance(room).await? {
             return Ok(known);
         }
-        if let Some(known) = self.store.bot_is_in(room).await? {
-            self.attendance.remember(room.to_owned(), known);
-            return Ok(known);
-        }
-        let is_in = self.bring_in_bot(room, ghost).await?;
+        let is_named = async || Ok(self.homeserver.intent(ghost).room_state(room).await?.name.is_some());
+        let is_in = self.bring_in_bot(room, ghost, is_named).await?;
         self.note_bot(room, is_in).await?;
         Ok(is_in)
+    }
+
+    /// A ghost has just come to a room that others have made: it brings the bot at once. What a ghost writes there of the
+    /// room and of the bot later is taken for a sign that it has read all before it, and a real one no longer counts.
+    /// `None`: nobody has to note anything.
+    pub(super) async fn bring_bot_along(&self, room: &RoomId, ghost: &UserId, is_named: bool) -> Option<bool> {
+        if !self.status_events {
+            return None;
+        }
+        let bring = async {
+            if self.known_attendance(room).await?.is_some() {
+                return Ok(None);
+            }
+            self.bring_in_bot(room, ghost, async || Ok(is_named)).await.map(Some)
+        };
+        bring.await.unwrap_or_else(|failure: Failure| {
+            // No message waits for it: it is tried again with the first state that is to be shown.
+            tracing::debug!(%failure, %room, "the bot is not brought into a room");
+            None
+        })
+    }
+
+    async fn known_attendance(&self, room: &RoomId) -> Result<Option<bool>, Failure> {
+        if let Some(known) = self.attendance.recall(room) {
+            return Ok(Some(known));
+        }
+        let known = self.store.bot_is_in(room).await?;
+        if let Some(known) = known {
+            self.attendance.remember(room.to_owned(), known);
+        }
+        Ok(known)
     }
 
     pub(super) async fn note_bot(&self, room: &RoomId, is_in: bool) -> Result<(), Failure> {
@@ -39,7 +67,12 @@ impl Bridge {
         Ok(())
     }
 
-    async fn bring_in_bot(&self, room: &RoomId, ghost: &UserId) -> Result<bool, Failure> {
+    async fn bring_in_bot(
+        &self,
+        room: &RoomId,
+        ghost: &UserId,
+        is_named: impl AsyncFnOnce() -> Result<bool, Failure>,
+    ) -> Result<bool, Failure> {
         let (bot, ghost_intent) = (self.homeserver.intent(&self.bot), self.homeserver.intent(ghost));
         // Rooms of our own have invited it when they were made, with all their marks.
         if allowed(bot.join(room).await)? {
@@ -47,8 +80,7 @@ impl Bridge {
         }
         // Clients call a chat without a name by all who are in it, but for those whom it names as not counting. Where only
         // others may write that, as in a room to which somebody was invited by their address, the bot stays away.
-        let marked = self.mark(room, ghost).await?;
-        if !marked && ghost_intent.room_state(room).await?.name.is_none() {
+        if !self.mark(room, ghost).await? && !is_named().await? {
             return Ok(false);
         }
         Ok(allowed(ghost_intent.invite(room, &self.bot).await)? && allowed(bot.join(room).await)?)

@@ -47,6 +47,13 @@ impl GhostIds {
     }
 }
 
+/// Who has written.
+pub(super) struct Met {
+    pub ghost: OwnedUserId,
+    /// Whether the ghost had another name just now.
+    pub is_renamed: bool,
+}
+
 /// As the specification's appendix "Mapping from other character sets" recommends for names whose case does not matter.
 fn escape(address: &str) -> String {
     let mut escaped = String::with_capacity(address.len() + 8);
@@ -75,14 +82,14 @@ fn unescape(escaped: &str) -> Option<String> {
 }
 
 impl Bridge {
-    /// The ghost of a remote user, registered with the homeserver. A name that the remote side gives is taken over
-    /// when the ghost is new, or has none but its address so far.
-    pub(super) async fn ensure_ghost(
-        &self,
-        connector: &str,
-        user: &RemoteUserId,
-        name: Option<&str>,
-    ) -> Result<OwnedUserId, Failure> {
+    /// The ghost of a remote user, registered with the homeserver.
+    pub(super) async fn ensure_ghost(&self, connector: &str, user: &RemoteUserId) -> Result<OwnedUserId, Failure> {
+        Ok(self.meet(connector, user, None).await?.ghost)
+    }
+
+    /// As [`ensure_ghost`](Self::ensure_ghost). A name that the remote side gives is taken over when the ghost is new, or
+    /// has none but its address so far.
+    pub(super) async fn meet(&self, connector: &str, user: &RemoteUserId, name: Option<&str>) -> Result<Met, Failure> {
         let too_long = || Failure::permanent(Reason::UnknownRecipient, "the address is too long for a Matrix id");
         let mxid = self.ghosts.ghost(connector, user).ok_or_else(too_long)?;
         let known = match self.known_ghosts.recall(&mxid) {
@@ -104,7 +111,7 @@ impl Bridge {
             }
             (Some(_), _) => {
                 self.look_again(connector, &mxid).await?;
-                return Ok(mxid);
+                return Ok(Met { ghost: mxid, is_renamed: false });
             }
             (None, given) => {
                 looks = self.ask_looks(connector, user).await;
@@ -120,7 +127,7 @@ impl Bridge {
             self.dress(&mxid, looks).await?;
         }
         self.known_ghosts.remember(mxid.clone(), ghost.name);
-        Ok(mxid)
+        Ok(Met { ghost: mxid, is_renamed: known.is_some() })
     }
 }
 

@@ -70,7 +70,7 @@ impl Bridge {
     pub(super) async fn claim(&self, row: &Row, claim: &Claim) -> Result<(), Failure> {
         if let Some(Person { connector, address, .. }) = self.person_behind(&claim.ghost) {
             // A name and a profile, before anybody sees them.
-            self.ensure_ghost(connector, &address, None).await?;
+            self.ensure_ghost(connector, &address).await?;
         }
         let Claim { room, inviter, ghost, medium, address, token, server } = claim;
         let signed = self.signing_key().await?.sign(json!({ "mxid": ghost, "token": token }), server);

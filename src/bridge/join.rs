@@ -100,7 +100,7 @@ impl Bridge {
         let Decline { room, ghost, reason, user, is_said, invitation } = decline;
         let intent = self.homeserver.intent(ghost);
         match self.remote_of(ghost) {
-            Some((connector, remote)) => drop(self.ensure_ghost(connector, &remote, None).await?),
+            Some((connector, remote)) => drop(self.ensure_ghost(connector, &remote).await?),
             None if *ghost == self.bot => {}
             None => intent.register(ghost.localpart()).await?,
         }
@@ -163,7 +163,7 @@ impl Bridge {
             };
             name = profile.name;
         }
-        self.ensure_ghost(connector, &remote, name.as_deref()).await?;
+        self.meet(connector, &remote, name.as_deref()).await?;
         let intent = self.homeserver.intent(&join.ghost);
         match intent.join(&join.room).await {
             Err(matrix::Error::Refused { status: 403 | 404, .. }) => {
@@ -173,6 +173,7 @@ impl Bridge {
             result => result?,
         }
         let state = intent.room_state(&join.room).await?;
+        let bot_is_in = self.bring_bot_along(&join.room, &join.ghost, state.name.is_some()).await;
         let parked_after = self.read_back_for_the_others(join).await?;
         let (began, asked_at) = (Instant::now(), now());
         let backlog = intent.events_since(&join.room, join.invitation.as_str()).await?;
@@ -202,7 +203,13 @@ impl Bridge {
         if alone || is_complete {
             tx.begin_reading(&join.room, &read_to, asked_at).await?;
         }
+        if let Some(is_in) = bot_is_in {
+            tx.set_bot(&join.room, is_in).await?;
+        }
         tx.commit().await?;
+        if let Some(is_in) = bot_is_in {
+            self.attendance.remember(join.room.clone(), is_in);
+        }
         self.passing.changed(&join.room);
         self.attendance_changed(&self.remote_room_of(&join.ghost).into_iter().collect());
         if is_complete {

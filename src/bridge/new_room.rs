@@ -1,9 +1,10 @@
 //! Rooms that ghosts make for what arrives.
 
-use super::{Bridge, Text, company::Company};
+use super::{Bridge, Text, company::Company, notice::txn_id};
 use crate::{
     failure::{Failure, Reason},
-    matrix::{Error, NewRoom},
+    ids::SourceId,
+    matrix::{Error, NewRoom, announcement},
     message::Arrival,
     store::{Member, Membership, now},
 };
@@ -20,7 +21,7 @@ impl Bridge {
     ) -> Result<OwnedRoomId, Failure> {
         for (ghost, person) in company.outside() {
             if let Some((connector, _)) = self.ghosts.parse(ghost) {
-                self.ensure_ghost(connector, person, None).await?;
+                self.ensure_ghost(connector, person).await?;
             }
         }
         let others = company.all().into_iter().filter(|user| **user != *company.sender).map(UserId::to_owned);
@@ -78,9 +79,10 @@ impl Bridge {
         let began = Instant::now();
         let room = self.make_room(ghost, &new, again).await?;
         let mut tx = self.store.begin().await?;
-        if tx.direct_room(staff, ghost).await?.is_some_and(|other| other.is_in_use() && other.room != room) {
+        let other = tx.direct_room(staff, ghost).await?;
+        if let Some(other) = other.filter(|other| other.is_in_use() && other.room != room) {
             drop(tx);
-            return self.give_way(&room, staff, ghost).await;
+            return self.give_way(&room, staff, ghost, &other.room).await;
         }
         tx.open_portal(&room).await?;
         // Everything in it is for us.
@@ -98,11 +100,23 @@ impl Bridge {
     }
 
     /// The two have got a direct room while we made this one: theirs counts, and the next attempt finds it.
-    async fn give_way(&self, room: &RoomId, staff: &UserId, ghost: &UserId) -> Result<OwnedRoomId, Failure> {
+    async fn give_way(
+        &self,
+        room: &RoomId,
+        staff: &UserId,
+        ghost: &UserId,
+        other: &RoomId,
+    ) -> Result<OwnedRoomId, Failure> {
         let intent = self.homeserver.intent(ghost);
         match intent.withdraw_invitation(room, staff).await {
-            // In a direct room both may do everything, and so nothing against each other: the invitation stays.
-            Err(Error::Refused { status: 403, .. }) => {}
+            // In a direct room both may do everything, and so nothing against each other: nobody but the member of staff
+            // can end the invitation. Who accepts it all the same reads where to go.
+            Err(Error::Refused { status: 403, .. }) => {
+                let words =
+                    self.language_of(staff).await?.say(&Text::ConversationElsewhere { link: &self.link(other) });
+                let txn = txn_id(&SourceId::new(format!("gives way {room}")), ghost, 0);
+                intent.send_message(room, &txn, &announcement(&words)).await?;
+            }
             result => result?,
         }
         intent.leave(room, "").await?;

@@ -11,7 +11,7 @@ use std::slice;
 /// What is written together with others.
 pub(super) enum Item {
     Accept(Accept),
-    Finish(Finish),
+    Finish(Box<Finish>),
 }
 
 /// The row that was claimed for whoever finished one.

@@ -199,7 +199,7 @@ impl Store {
         finished: Finished,
         lease: Option<Duration>,
     ) -> Result<Option<Row>, Error> {
-        self.write(Item::Finish(Finish { queue, finished, lease })).await
+        self.write(Item::Finish(Box::new(Finish { queue, finished, lease }))).await
     }
 
     /// Completes when there is something to claim: rows that found no free slot, or a lane that went on.

@@ -38,6 +38,7 @@ struct Inner {
     /// What those wait for whose rooms are being made.
     held: Option<Arc<Notify>>,
     rooms_held: usize,
+    refuses_kicks: bool,
     made: Vec<String>,
     /// Rooms and users.
     left: Vec<(String, String)>,
@@ -107,6 +108,11 @@ impl Forgetful {
         if let Some(held) = self.0.lock().unwrap().held.take() {
             held.notify_waiters();
         }
+    }
+
+    /// From now on nobody can send anybody away, as among people with the same rights.
+    pub fn refuse_kicks(&self) {
+        self.0.lock().unwrap().refuses_kicks = true;
     }
 
     /// How many rooms were asked for and not made.
@@ -206,6 +212,9 @@ async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Respon
         }
         ["v3", "rooms", room, "messages"] => homeserver.0.lock().unwrap().page(room, &query),
         ["v3", "createRoom"] => Json(json!({ "room_id": homeserver.make_room().await })).into_response(),
+        ["v3", "rooms", _, "kick"] if homeserver.0.lock().unwrap().refuses_kicks => {
+            (StatusCode::FORBIDDEN, Json(json!({ "errcode": "M_FORBIDDEN", "error": "same level" }))).into_response()
+        }
         ["v3", "rooms", room, "leave"] => {
             homeserver.0.lock().unwrap().left.push(((*room).to_owned(), query["user_id"].clone()));
             Json(json!({})).into_response()

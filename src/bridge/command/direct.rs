@@ -53,7 +53,7 @@ impl Bridge {
             return Ok(language.say(&Text::TooMuch(crate::bridge::limit::Deed::Conversation, reached)));
         }
         tx.commit().await?;
-        self.ensure_ghost(connector, person, None).await?;
+        self.ensure_ghost(connector, person).await?;
         let room = self.new_direct_room(&asked.user, &ghost, row.attempts > 1).await?;
         Ok(texts::conversation_ready(language, person.address(), &self.link(&room)))
     }

@@ -23,7 +23,7 @@ impl Pair<'_> {
             // Their name is too long for Matrix.
             return Ok(None);
         }
-        let ghost = bridge.ensure_ghost(&self.row.connector, &occupant.who, Some(&occupant.name)).await?;
+        let ghost = bridge.meet(&self.row.connector, &occupant.who, Some(&occupant.name)).await?.ghost;
         if bridge.store.membership(&self.room, &ghost).await? == Some(Membership::Join) {
             return Ok(Some(ghost));
         }

@@ -75,7 +75,7 @@ impl Bridge {
     ) -> Result<OwnedRoomId, Failure> {
         let Location { connector, room: remote, alias } = location;
         let name = profile.name.as_deref().unwrap_or(remote.as_str());
-        self.ensure_ghost(connector, &RemoteUserId::of_room(remote), Some(name)).await?;
+        self.meet(connector, &RemoteUserId::of_room(remote), Some(name)).await?;
         let intent = self.homeserver.intent(ghost);
         let joint = JointRoom {
             made_for: format!("room {remote}"),
