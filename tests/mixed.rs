@@ -238,9 +238,13 @@ async fn a_machine_is_not_passed_on_and_who_is_not_confirmed_is_marked() {
     eve.wait_for_words("Ja.").await;
 
     let answer = format!("In-Reply-To: <{}>\r\n", mail.message_id());
-    write(&format!("{answer}Auto-Submitted: auto-replied\r\n"), "Ich bin im Urlaub.").await;
+    let parts = "--b\r\n\r\nIch bin im Urlaub.\r\n--b\r\nContent-Type: image/png\r\n\
+                 Content-Disposition: attachment; filename=Urlaub.png\r\n\r\nPNG\r\n--b--";
+    let kind = "Auto-Submitted: auto-replied\r\nContent-Type: multipart/mixed; boundary=b\r\n";
+    write(&format!("{answer}{kind}"), parts).await;
     let is_absence = |event: &Value| sender(event) == ghost && body(event).contains("Ich bin im Urlaub.");
     anna.wait_for(&room, "an absence notice", is_absence).await;
+    anna.wait_for_words(&room, &ghost, "Urlaub.png").await;
     write(&answer, "Ich bin Bob.\r\nCc: fremd@example.org").await;
     anna.wait_for_words(&room, &ghost, "Ich bin Bob.\nCc: fremd@example.org").await;
     let told =

@@ -122,6 +122,23 @@ async fn a_conversation_goes_on_in_the_room_that_takes_the_place_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_what_was_said_before_an_upgrade_comes_into_the_new_room_and_not_into_another_of_the_two() {
+    let talk = Conversation::begin(Fehmarn::new().await).await;
+    let (anna, bob, ghost) = (&talk.anna, &talk.bob, &talk.ghost);
+    let room = anna.room("Bauantrag 17", &[ghost]).await;
+    anna.wait_for_member(&room, ghost, "join").await;
+    anna.say(&room, "Der Plan fehlt.").await;
+    let mail = bob.wait_for_text("Der Plan fehlt.").await;
+    let new = upgrade(anna, &room, "11", &[ghost]).await;
+    anna.wait_for_member(&new, ghost, "join").await;
+    anna.wait_for_member(&room, ghost, "leave").await;
+
+    bob.send(Letter::answering(bob, &mail).text("Hier ist er.")).await;
+    anna.wait_for_words(&new, ghost, "Hier ist er.").await;
+    assert_eq!(talk.heard().await, [] as [&str; 0], "that is another conversation");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rooms_of_version_12_are_rooms_like_all_others() {
     let fehmarn = Fehmarn::new().await;
     let (anna, bob) = (Staff::new("Anna Muster").await, Outside::new("Bob"));

@@ -114,3 +114,21 @@ async fn what_the_bot_was_asked_is_answered_though_it_was_never_pushed() {
     until("empty queues", async || scene.fehmarn.rows("").is_empty().then_some(())).await;
     assert_eq!(scene.homeserver.said_in(&room).len(), 3, "each is answered once, and what was said before is not");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_bot_was_asked_while_fehmarn_was_away_is_answered_when_it_is_back() {
+    let mut scene = Scene::new().await;
+    let (anna, room) = (user(&unique("anna")), format!("!{}:x", unique("room")));
+    let mut invitation = message(&room, &anna, "");
+    invitation["type"] = json!("m.room.member");
+    invitation["state_key"] = json!(scene.fehmarn.slot().bot_id());
+    invitation["content"] = json!({ "membership": "invite", "is_direct": true });
+    scene.push(&invitation).await;
+    until("a greeting", async || (scene.homeserver.said_in(&room).len() == 1).then_some(())).await;
+    scene.push(&message(&room, &anna, "hilfe")).await;
+    until("an answer", async || (scene.homeserver.said_in(&room).len() == 2).then_some(())).await;
+    scene.fehmarn.stop().await;
+    scene.homeserver.add(&message(&room, &anna, "hilfe"));
+    scene.fehmarn.start_again_without_waiting();
+    until("another answer", async || (scene.homeserver.said_in(&room).len() == 3).then_some(())).await;
+}
