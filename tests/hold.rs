@@ -78,7 +78,7 @@ async fn an_edit_afterwards_is_a_short_correction() {
     assert_eq!(mail.in_reply_to(), [sent.message_id()]);
     // Back to what it was first: that is a change again.
     anna.edit(room, &event, "Der Termin ist um 10 Uhr.").await;
-    let back = "Korrektur zu „Der Termin ist um 10 Uhr.“: Der Termin ist um 10 Uhr.";
+    let back = "Korrektur zu „Der Termin ist um 11 Uhr.“: Der Termin ist um 10 Uhr.";
     talk.bob.wait_for_mail(back, |mail| mail.text().contains(back)).await;
     talk.tell("Ende").await;
     assert_eq!(talk.mailed().await.len(), 6, "an edit that changes nothing is nothing");
