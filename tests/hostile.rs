@@ -184,7 +184,8 @@ async fn no_mail_can_be_smuggled_in_within_another() {
     }
     talk.hear("Ende").await;
     let heard = talk.heard().await;
-    assert_eq!(heard.len(), ends.len() + 1, "{heard:#?}");
+    // Besides them the ghost says once that quotes are cut.
+    assert_eq!(heard.iter().filter(|words| words.starts_with("Brief ")).count(), ends.len(), "{heard:#?}");
     assert!(!heard.iter().any(|words| words == "geschmuggelt"), "{heard:#?}");
 }
 

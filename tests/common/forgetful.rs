@@ -211,9 +211,20 @@ async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Respon
             Json(json!({ "room_id": room })).into_response()
         }
         ["v3", "rooms", room, "messages"] => homeserver.0.lock().unwrap().page(room, &query),
-        ["v3", "createRoom"] => Json(json!({ "room_id": homeserver.make_room().await })).into_response(),
         ["v3", "rooms", _, "kick"] if homeserver.0.lock().unwrap().refuses_kicks => {
             (StatusCode::FORBIDDEN, Json(json!({ "errcode": "M_FORBIDDEN", "error": "same level" }))).into_response()
+        }
+        ["v3", "createRoom"] => {
+            let room = homeserver.make_room().await;
+            if let Some(maker) = query.get("user_id") {
+                homeserver.let_in(&room, maker);
+            }
+            Json(json!({ "room_id": room })).into_response()
+        }
+        ["v3", "joined_rooms"] => {
+            let inner = homeserver.0.lock().unwrap();
+            let rooms = inner.joined.iter().filter(|(_, joined)| joined.contains(&query["user_id"]));
+            Json(json!({ "joined_rooms": rooms.map(|(room, _)| room).collect::<Vec<_>>() })).into_response()
         }
         ["v3", "rooms", room, "leave"] => {
             homeserver.0.lock().unwrap().left.push(((*room).to_owned(), query["user_id"].clone()));
