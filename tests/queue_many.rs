@@ -25,8 +25,8 @@ async fn crowded(setup: &Setup, dead: usize) -> Store {
         target: format!("bob{n}@{}", if n.is_multiple_of(4) { "kiel.example" } else { "example.org" }),
         room: Some(room_id!("!r:x").to_owned()),
         payload: b"{}".to_vec(),
-        // Far away, so that nobody takes it.
-        due_at: now() + 86_400_000,
+        // So far away that nobody takes it, and not so far that a clock must have been wrong.
+        due_at: now() + 3_600_000,
     };
     for chunk in (0..dead + 10).collect::<Vec<_>>().chunks(5000) {
         let mut tx = store.begin().await.unwrap();
