@@ -14,6 +14,9 @@ use std::{path::PathBuf, process::ExitCode};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A bridge between Matrix and people who have e-mail.
 #[derive(Parser)]
 #[command(version)]

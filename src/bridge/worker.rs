@@ -27,7 +27,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(300);
 /// An admin's `queue retry` comes from another process, which cannot wake us.
 const LONGEST_NAP: Duration = Duration::from_secs(3);
 /// Rows that are turned into events at once. The homeserver takes fewer; the rest waits for commits meanwhile.
-const ARRIVALS_AT_ONCE: usize = 32;
+const ARRIVALS_AT_ONCE: usize = 64;
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
 /// Stopping takes at most this long; what is cut off is repeated after the next start.
 const DRAIN: Duration = Duration::from_secs(8);

@@ -65,11 +65,11 @@ impl Tx {
         let table = queue.table();
         let mut oldest = HashMap::new();
         for chunk in lanes.chunks(sql::ROWS_AT_ONCE) {
-            let list = sql::list(1, chunk.len());
+            let (list, bound) = sql::any_of(1, chunk);
             let mut query = sql::query(format!(
                 "SELECT lane, MIN(id) FROM {table} WHERE dead = 0 AND lane IN ({list}) GROUP BY lane"
             ));
-            for lane in chunk {
+            for lane in bound {
                 query = query.bind(*lane);
             }
             for row in query.fetch_all(&mut self.connection).await? {
@@ -82,9 +82,9 @@ impl Tx {
     async fn make_ready(&mut self, queue: Queue, ids: &[i64]) -> Result<(), Error> {
         let table = queue.table();
         for chunk in ids.chunks(sql::ROWS_AT_ONCE) {
-            let list = sql::list(1, chunk.len());
+            let (list, bound) = sql::any_of(1, chunk);
             let mut update = sql::query(format!("UPDATE {table} SET ready = 1 WHERE ready = 0 AND id IN ({list})"));
-            for id in chunk {
+            for id in bound {
                 update = update.bind(*id);
             }
             self.pending(queue).grew |= update.execute(&mut self.connection).await?.rows_affected() > 0;

@@ -73,10 +73,10 @@ impl<'a> Ended<'a> {
         if ids.is_empty() {
             return Ok(());
         }
-        let (table, list) = (queue.table(), sql::list(1, ids.len()));
+        let (table, (list, bound)) = (queue.table(), sql::any_of(1, &ids));
         let mut delete = sql::query(format!("DELETE FROM {table} WHERE id IN ({list})"));
-        for id in ids {
-            delete = delete.bind(id);
+        for id in bound {
+            delete = delete.bind(*id);
         }
         delete.execute(&mut tx.connection).await?;
         Ok(())

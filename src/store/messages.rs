@@ -127,9 +127,9 @@ impl Store {
 async fn crossed(connection: &mut AnyConnection, events: &[&EventId]) -> Result<Vec<Message>, Error> {
     let mut messages = Vec::new();
     for chunk in events.chunks(sql::ROWS_AT_ONCE) {
-        let list = sql::list(1, chunk.len());
+        let (list, bound) = sql::any_of(1, chunk);
         let mut query = sql::query(format!("SELECT {MESSAGE} FROM messages WHERE event_id IN ({list})"));
-        for event in chunk {
+        for event in bound {
             query = query.bind(event.as_str());
         }
         for row in query.fetch_all(&mut *connection).await? {
@@ -183,10 +183,10 @@ impl Tx {
     pub(super) async fn add_threads(&mut self, rows: impl Iterator<Item = &mut Row>) -> Result<(), Error> {
         let mut rows: Vec<&mut Row> = rows.collect();
         for rows in rows.chunks_mut(sql::ROWS_AT_ONCE) {
-            let list = sql::list(1, rows.len());
+            let (list, bound) = sql::any_of(1, rows);
             let mut query =
                 sql::query(format!("SELECT {THREAD} FROM threads WHERE thread = '' AND room_id IN ({list})"));
-            for row in rows.iter() {
+            for row in bound {
                 query = query.bind(row.room.as_ref().map(|room| room.as_str()));
             }
             let mut threads = HashMap::new();

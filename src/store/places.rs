@@ -4,6 +4,7 @@ use super::{Error, Membership, MessageState, Store, people::parse, rooms::read_m
 use crate::ids::{RemoteMessageId, RemoteUserId};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use sqlx::{Row as _, any::AnyRow};
+use std::cmp::Reverse;
 use tokio::task::yield_now;
 
 /// What is known that may tell the room of an arrival from a ghost to a member of staff.
@@ -50,6 +51,9 @@ pub struct Known {
 
 /// What a room says of other ghosts in it.
 const OTHERS: &str = "others";
+/// What a room is, in the place of a message's state.
+const DIRECT: &str = "room of the two";
+const SHARED: &str = "room of both";
 
 /// An arrival from this ghost to this member of staff.
 pub(super) struct Question {
@@ -99,9 +103,12 @@ async fn find(store: &Store, questions: &[Question]) -> Result<Vec<Places>, Erro
     let mut places: Vec<Places> = questions.iter().map(connector).collect();
     let mut reader = store.reader().await?;
     let wanted: Vec<Wanted<'_>> = (0i64..).zip(questions).flat_map(|(n, question)| question.wanted(n)).collect();
+    let mut rows = Vec::new();
     for chunk in wanted.chunks(sql::ROWS_AT_ONCE) {
-        let mut query = sql::query(look(chunk.len()));
-        for Wanted { n, question, message, is_first } in chunk {
+        let lines = sql::rounded(chunk.len());
+        let mut query = sql::query(look(lines));
+        let nothing = chunk.last().map(|last| Wanted { message: "", is_first: false, ..*last });
+        for Wanted { n, question, message, is_first } in chunk.iter().chain(nothing.iter().cycle()).take(lines) {
             query = query
                 .bind(*n)
                 .bind(&question.connector)
@@ -110,43 +117,45 @@ async fn find(store: &Store, questions: &[Question]) -> Result<Vec<Places>, Erro
                 .bind(question.staff.as_str())
                 .bind(i64::from(*is_first));
         }
-        for row in query.fetch_all(&mut *reader).await? {
-            let n = usize::try_from(row.try_get::<i64, _>(10)?).unwrap_or(usize::MAX);
-            if let Some(places) = places.get_mut(n) {
-                places.add(&row)?;
-            }
+        rows.extend(query.fetch_all(&mut *reader).await?);
+    }
+    // The newest first. Not by the database, which would sort each half by itself and merge them.
+    let mut dated = rows.iter().map(|row| Ok((row.try_get(1)?, row))).collect::<Result<Vec<(i64, _)>, Error>>()?;
+    dated.sort_by_key(|(at, _)| Reverse(*at));
+    for (_, row) in dated {
+        let n = usize::try_from(row.try_get::<i64, _>(0)?).unwrap_or(usize::MAX);
+        if let Some(places) = places.get_mut(n) {
+            places.add(row)?;
         }
     }
     Ok(places)
 }
 
-/// The statement for so many lines. Each join is a CROSS JOIN, which SQLite takes in the order written: it knows nothing of
+/// The statement for so many lines: the messages that are asked for, and the rooms that the ghost is in with the member of
+/// staff, or was alone with them. Each join is a CROSS JOIN, which SQLite takes in the order written: it knows nothing of
 /// how many rows there are, and would rather read all members of all rooms than a few lines twice.
 fn look(lines: usize) -> String {
     let values = sql::values(lines, 6);
-    let others = "EXISTS (SELECT 1 FROM members o JOIN ghosts ON ghosts.mxid = o.mxid
-                  WHERE o.room_id = g.room_id AND o.mxid <> w.ghost)";
+    let others = format!(
+        "CASE WHEN EXISTS (SELECT 1 FROM members o JOIN ghosts ON ghosts.mxid = o.mxid
+         WHERE o.room_id = g.room_id AND o.mxid <> w.ghost) THEN '{OTHERS}' ELSE '' END"
+    );
     format!(
         "WITH wanted (n, connector, message, ghost, staff, is_first) AS (VALUES {values})
-         SELECT 'message', m.remote_message, m.room_id, m.event_id, m.remote_user, m.state, g.membership,
-                s.membership, m.at, m.thread, w.n, CASE WHEN {others} THEN '{OTHERS}' ELSE '' END
+         SELECT w.n, m.at, m.room_id, m.thread, g.membership, s.membership, {others}, m.remote_message, m.event_id,
+                m.remote_user, m.state
          FROM wanted w CROSS JOIN messages m
          LEFT JOIN members g ON g.room_id = m.room_id AND g.mxid = w.ghost
          LEFT JOIN members s ON s.room_id = m.room_id AND s.mxid = w.staff
          WHERE m.connector = w.connector AND m.remote_message = w.message
          UNION ALL
-         SELECT 'direct', '', p.room_id, '', '', '', g.membership, s.membership, p.opened_at, '', w.n, ''
-         FROM wanted w CROSS JOIN portals p CROSS JOIN members g
-         LEFT JOIN members s ON s.room_id = p.room_id AND s.mxid = w.staff
-         WHERE w.is_first = 1 AND p.direct_ghost = w.ghost AND p.direct_user = w.staff
-         AND g.room_id = p.room_id AND g.mxid = w.ghost AND g.membership = 'join' AND NOT {others}
-         UNION ALL
-         SELECT 'subject', t.subject, t.room_id, '', '', '', g.membership, s.membership, p.opened_at, t.thread, w.n,
-                CASE WHEN {others} THEN '{OTHERS}' ELSE '' END
-         FROM wanted w CROSS JOIN members g CROSS JOIN members s CROSS JOIN threads t CROSS JOIN portals p
-         WHERE w.is_first = 1 AND g.mxid = w.ghost AND g.membership = 'join'
-         AND s.room_id = g.room_id AND s.mxid = w.staff AND p.room_id = g.room_id
-         AND t.room_id = g.room_id AND t.connector = w.connector AND t.subject IS NOT NULL ORDER BY 9 DESC"
+         SELECT w.n, p.opened_at, g.room_id, t.thread, g.membership, s.membership, {others}, t.subject, '',
+                '', CASE WHEN p.direct_ghost = w.ghost AND p.direct_user = w.staff THEN '{DIRECT}' ELSE '{SHARED}' END
+         FROM wanted w CROSS JOIN members g CROSS JOIN portals p
+         LEFT JOIN members s ON s.room_id = g.room_id AND s.mxid = w.staff
+         LEFT JOIN threads t ON t.room_id = g.room_id AND t.connector = w.connector AND t.subject IS NOT NULL
+         WHERE w.is_first = 1 AND g.mxid = w.ghost AND g.membership = 'join' AND p.room_id = g.room_id
+         AND (s.mxid IS NOT NULL OR p.direct_user = w.staff)"
     )
 }
 
@@ -169,41 +178,44 @@ impl Question {
 impl Places {
     fn add(&mut self, row: &AnyRow) -> Result<(), Error> {
         let room: OwnedRoomId = parse(row, 2)?;
-        match row.try_get::<String, _>(0)?.as_str() {
-            "message" => self.known.push(read_known(row, room)?),
-            "subject" => self.named.push(Named {
-                subject: row.try_get(1)?,
-                room,
-                thread: read_thread(row)?,
-                has_others: has_others(row)?,
-            }),
-            _ if self.direct.is_none() => self.direct = Some((room, read_membership(row, 7)?)),
-            _ => {}
+        let has_others = row.try_get::<String, _>(6)? == OTHERS;
+        let state: String = row.try_get(10)?;
+        let is_direct = match state.as_str() {
+            DIRECT => true,
+            SHARED => false,
+            state => {
+                self.known.push(read_known(row, room, has_others, MessageState::parse(state))?);
+                return Ok(());
+            }
+        };
+        let staff = read_membership(row, 5)?;
+        if is_direct && !has_others && self.direct.is_none() {
+            self.direct = Some((room.clone(), staff));
+        }
+        if let (Some(_), Some(subject)) = (staff, row.try_get(7)?) {
+            self.named.push(Named { subject, room, thread: read_thread(row)?, has_others });
         }
         Ok(())
     }
 }
 
+/// Of a room without a conversation, nothing.
 fn read_thread(row: &AnyRow) -> Result<Option<OwnedEventId>, Error> {
-    let text: String = row.try_get(9)?;
-    if text.is_empty() { Ok(None) } else { parse(row, 9).map(Some) }
+    let text: Option<String> = row.try_get(3)?;
+    if text.is_none_or(|text| text.is_empty()) { Ok(None) } else { parse(row, 3).map(Some) }
 }
 
-fn has_others(row: &AnyRow) -> Result<bool, Error> {
-    Ok(row.try_get::<String, _>(11)? == OTHERS)
-}
-
-fn read_known(row: &AnyRow, room: OwnedRoomId) -> Result<Known, Error> {
+fn read_known(row: &AnyRow, room: OwnedRoomId, has_others: bool, state: MessageState) -> Result<Known, Error> {
     Ok(Known {
-        message: RemoteMessageId::new(row.try_get::<String, _>(1)?),
-        event: parse(row, 3)?,
+        message: RemoteMessageId::new(row.try_get::<String, _>(7)?),
+        event: parse(row, 8)?,
         room,
         thread: read_thread(row)?,
-        person: RemoteUserId::new(row.try_get::<String, _>(4)?),
-        state: MessageState::parse(&row.try_get::<String, _>(5)?),
-        ghost_is_in: read_membership(row, 6)? == Some(Membership::Join),
-        staff_is_in: read_membership(row, 7)?.is_some(),
-        has_others: has_others(row)?,
+        person: RemoteUserId::new(row.try_get::<String, _>(9)?),
+        state,
+        ghost_is_in: read_membership(row, 4)? == Some(Membership::Join),
+        staff_is_in: read_membership(row, 5)?.is_some(),
+        has_others,
     })
 }
 
@@ -228,7 +240,7 @@ mod tests {
                 step.contains("SCAN") && !own || step.contains("AUTOMATIC")
             };
             assert_eq!(steps.iter().find(reads_all), None, "{steps:#?}");
-            assert!(steps.iter().any(|step| step.contains("SEARCH p USING INDEX portals_direct")), "{steps:#?}");
+            assert!(steps.iter().any(|step| step.contains("SEARCH g USING INDEX members_mxid")), "{steps:#?}");
         }
     }
 }

@@ -239,13 +239,15 @@ impl Tx {
         self.pending(queue).grew &= left;
         self.pending(queue).left = Some(left);
         for chunk in rows.chunks_mut(sql::ROWS_AT_ONCE) {
-            let list = sql::list(2, chunk.len());
+            for row in chunk.iter_mut() {
+                row.attempts = row.attempts.saturating_add(1);
+            }
+            let (list, bound) = sql::any_of(2, chunk);
             let mut update = sql::query(format!(
                 "UPDATE {table} SET due_at = $1, attempts = attempts + 1, leased = 1 WHERE id IN ({list})"
             ))
             .bind(now + lease.as_millis() as i64);
-            for row in chunk {
-                row.attempts = row.attempts.saturating_add(1);
+            for row in bound {
                 update = update.bind(row.id);
             }
             update.execute(&mut self.connection).await?;

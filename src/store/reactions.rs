@@ -37,12 +37,12 @@ impl Tx {
     pub async fn reactions(&mut self, rooms: &[&RoomId]) -> Result<Vec<Pending>, Error> {
         let mut found = Vec::new();
         for chunk in rooms.chunks(sql::ROWS_AT_ONCE) {
-            let list = sql::list(1, chunk.len());
+            let (list, bound) = sql::any_of(1, chunk);
             let mut query = sql::query(format!(
                 "SELECT event_id, connector, remote_user, room_id, target, emoji, writer, name, at FROM reactions
                  WHERE room_id IN ({list}) ORDER BY at"
             ));
-            for room in chunk {
+            for room in bound {
                 query = query.bind(room.as_str());
             }
             for row in query.fetch_all(&mut self.connection).await? {

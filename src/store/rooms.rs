@@ -88,12 +88,12 @@ impl Tx {
     pub async fn portals(&mut self, rooms: &[&RoomId]) -> Result<HashMap<OwnedRoomId, Portal>, Error> {
         let mut portals: HashMap<OwnedRoomId, Portal> = HashMap::new();
         for chunk in rooms.chunks(sql::ROWS_AT_ONCE) {
-            let list = sql::list(1, chunk.len());
+            let (list, bound) = sql::any_of(1, chunk);
             let mut query = sql::query(format!(
                 "SELECT p.room_id, p.name, p.encrypted, m.mxid, m.membership, m.name
                  FROM portals p JOIN members m ON m.room_id = p.room_id WHERE p.room_id IN ({list})"
             ));
-            for room in chunk {
+            for room in bound {
                 query = query.bind(room.as_str());
             }
             for row in query.fetch_all(&mut self.connection).await? {

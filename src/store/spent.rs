@@ -19,12 +19,12 @@ impl Tx {
     pub async fn spent(&mut self, deed: &str, users: &[&UserId]) -> Result<HashMap<OwnedUserId, Spent>, Error> {
         let mut found = HashMap::new();
         for chunk in users.chunks(sql::ROWS_AT_ONCE) {
-            let list = sql::list(2, chunk.len());
+            let (list, bound) = sql::any_of(2, chunk);
             let mut query = sql::query(format!(
                 "SELECT mxid, minute, in_minute, day, in_day FROM spent WHERE deed = $1 AND mxid IN ({list})"
             ))
             .bind(deed);
-            for user in chunk {
+            for user in bound {
                 query = query.bind(user.as_str());
             }
             for row in query.fetch_all(&mut self.connection).await? {

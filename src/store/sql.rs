@@ -1,6 +1,7 @@
 //! Placeholders for statements over several rows. Only `$n` is ever put into a statement's text, never a value.
 
 use sqlx::{Any, AssertSqlSafe, any::AnyArguments, query::Query};
+use std::iter;
 
 /// SQLite finds a parameter by walking through all of them, and keeps a hundred prepared statements: many small
 /// statements of few lengths are faster than one long one.
@@ -22,6 +23,18 @@ pub(super) fn list(first: usize, count: usize) -> String {
     let mut text = String::with_capacity(count * 6);
     list_into(&mut text, first, count);
     text
+}
+
+/// How many placeholders a list of so many values gets: 1, 2, 4, 8 ... Of few lengths, a statement is mostly prepared
+/// already.
+pub(super) fn rounded(count: usize) -> usize {
+    if count == 0 { 0 } else { count.next_power_of_two() }
+}
+
+/// A list for these values from this parameter on, and the values to bind, of which the last may be repeated.
+pub(super) fn any_of<T>(first: usize, values: &[T]) -> (String, impl Iterator<Item = &T>) {
+    let count = rounded(values.len());
+    (list(first, count), values.iter().chain(iter::repeat_n(values.last(), count - values.len()).flatten()))
 }
 
 fn list_into(text: &mut String, first: usize, count: usize) {
@@ -52,5 +65,16 @@ mod tests {
         assert_eq!(super::list(4, 2), "$4,$5");
         assert_eq!(super::list(9, 2), "$9,$10");
         assert_eq!(super::list(999, 2), "$999,$1000");
+    }
+
+    #[test]
+    fn lists_are_of_few_lengths_and_name_nothing_else() {
+        let bound = |values: &[i64]| {
+            let (list, bound) = super::any_of(3, values);
+            (list, bound.copied().collect::<Vec<_>>())
+        };
+        assert_eq!(bound(&[7]), ("$3".into(), vec![7]));
+        assert_eq!(bound(&[7, 8, 9]), ("$3,$4,$5,$6".into(), vec![7, 8, 9, 9]));
+        assert_eq!(bound(&[]), (String::new(), vec![]));
     }
 }

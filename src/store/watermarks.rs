@@ -37,13 +37,13 @@ impl Store {
     pub async fn unread(&self, rooms: &[OwnedRoomId]) -> Result<Vec<Unread>, Error> {
         let mut found: BTreeMap<OwnedRoomId, Unread> = BTreeMap::new();
         for chunk in rooms.chunks(sql::ROWS_AT_ONCE) {
-            let list = sql::list(1, chunk.len());
+            let (list, bound) = sql::any_of(1, chunk);
             let mut query = sql::query(format!(
                 "SELECT p.room_id, p.read_to, m.mxid, 0 FROM portals p
                  LEFT JOIN members m ON m.room_id = p.room_id AND m.membership = 'join' WHERE p.room_id IN ({list})
                  UNION ALL SELECT room_id, read_to, NULL, 1 FROM management_rooms WHERE room_id IN ({list})"
             ));
-            for room in chunk {
+            for room in bound {
                 query = query.bind(room.as_str());
             }
             for row in query.fetch_all(&mut *self.reader().await?).await? {
