@@ -40,6 +40,8 @@ struct Inner {
     rooms_held: usize,
     refuses_kicks: bool,
     made: Vec<String>,
+    /// Of each user the rooms into which somebody has invited them, and who that was.
+    invited: BTreeMap<String, Vec<(String, String)>>,
     /// Rooms and users.
     left: Vec<(String, String)>,
     /// Rooms and words.
@@ -63,6 +65,12 @@ impl Forgetful {
     /// Puts an event into its room.
     pub fn add(&self, event: &Value) {
         self.0.lock().unwrap().events.push(event.clone());
+    }
+
+    /// Somebody sees an invitation when they ask for news.
+    pub fn invite(&self, user: &str, room: &str, sender: &str) {
+        let invitation = (room.to_owned(), sender.to_owned());
+        self.0.lock().unwrap().invited.entry(user.to_owned()).or_default().push(invitation);
     }
 
     /// From now on nobody can read this room, until `None`.
@@ -195,7 +203,15 @@ async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Respon
             let timeout = query.get("timeout").and_then(|text| text.parse().ok()).unwrap_or(0);
             tokio::time::sleep(Duration::from_millis(timeout)).await;
             let inner = homeserver.0.lock().unwrap();
-            Json(json!({ "next_batch": inner.stale.unwrap_or(inner.events.len()).to_string() })).into_response()
+            let user = query.get("user_id").map_or("", String::as_str);
+            let invited = inner.invited.get(user).into_iter().flatten().map(|(room, sender)| {
+                let content = json!({ "membership": "invite" });
+                let event = json!({ "type": "m.room.member", "state_key": user, "sender": sender, "content": content });
+                (room, json!({ "invite_state": { "events": [event] } }))
+            });
+            let rooms = json!({ "invite": invited.collect::<BTreeMap<_, _>>() });
+            let next = inner.stale.unwrap_or(inner.events.len()).to_string();
+            Json(json!({ "next_batch": next, "rooms": rooms })).into_response()
         }
         ["v3", "rooms", room, "joined_members"] => {
             let joined = homeserver.0.lock().unwrap().joined.get(*room).cloned().unwrap_or_default();
@@ -207,6 +223,9 @@ async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Respon
         }
         ["v3", "rooms", room, "join"] | ["v3", "join", room] => {
             let mut inner = homeserver.0.lock().unwrap();
+            if let Some(invited) = inner.invited.get_mut(&query["user_id"]) {
+                invited.retain(|(into, _)| into != room);
+            }
             inner.joined.entry((*room).to_owned()).or_default().insert(query["user_id"].clone());
             Json(json!({ "room_id": room })).into_response()
         }
