@@ -38,7 +38,9 @@ struct Inner {
     /// What those wait for whose rooms are being made.
     held: Option<Arc<Notify>>,
     rooms_held: usize,
-    refuses_kicks: bool,
+    /// How many more requests for changes of state are refused, and those that were not: room, kind and key.
+    refused_states: usize,
+    states: Vec<(String, String)>,
     made: Vec<String>,
     /// Of each user the rooms into which somebody has invited them, and who that was.
     invited: BTreeMap<String, Vec<(String, String)>>,
@@ -118,9 +120,15 @@ impl Forgetful {
         }
     }
 
-    /// From now on nobody can send anybody away, as among people with the same rights.
-    pub fn refuse_kicks(&self) {
-        self.0.lock().unwrap().refuses_kicks = true;
+    /// The next ones who want to change the state of a room cannot.
+    pub fn refuse_states(&self, count: usize) {
+        self.0.lock().unwrap().refused_states = count;
+    }
+
+    /// What of the state of a room was changed later, kind and key.
+    pub fn states_of(&self, room: &str) -> Vec<String> {
+        let inner = self.0.lock().unwrap();
+        inner.states.iter().filter(|(of, _)| of == room).map(|(_, state)| state.clone()).collect()
     }
 
     /// How many rooms were asked for and not made.
@@ -218,6 +226,17 @@ async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Respon
             Json(json!({ "joined": joined.into_iter().map(|user| (user, json!({}))).collect::<BTreeMap<_, _>>() }))
                 .into_response()
         }
+        ["v3", "rooms", room, "state", kind, key @ ..] if request.method() == "PUT" => {
+            let mut inner = homeserver.0.lock().unwrap();
+            if inner.refused_states > 0 {
+                inner.refused_states -= 1;
+                let body = json!({ "errcode": "M_UNKNOWN", "error": "Internal server error" });
+                return (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response();
+            }
+            let state = format!("{kind} {}", key.join("/").replace("%40", "@").replace("%3D", "="));
+            inner.states.push(((*room).to_owned(), state));
+            Json(json!({ "event_id": format!("${}", unique("state")) })).into_response()
+        }
         ["v3", "rooms", _, "state", ..] => {
             (StatusCode::NOT_FOUND, Json(json!({ "errcode": "M_NOT_FOUND", "error": "" }))).into_response()
         }
@@ -230,9 +249,6 @@ async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Respon
             Json(json!({ "room_id": room })).into_response()
         }
         ["v3", "rooms", room, "messages"] => homeserver.0.lock().unwrap().page(room, &query),
-        ["v3", "rooms", _, "kick"] if homeserver.0.lock().unwrap().refuses_kicks => {
-            (StatusCode::FORBIDDEN, Json(json!({ "errcode": "M_FORBIDDEN", "error": "same level" }))).into_response()
-        }
         ["v3", "createRoom"] => {
             let room = homeserver.make_room().await;
             if let Some(maker) = query.get("user_id") {
