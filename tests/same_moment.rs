@@ -1,7 +1,7 @@
 //! What happens while the homeserver is still at work: no real one can be held in the middle of a request.
 
 use crate::common::{
-    Fehmarn, Letter, Outside, Setup,
+    Fehmarn, Letter, Mail, Outside, Setup,
     forgetful::Forgetful,
     homeserver::{Homeserver, message, user},
     lmtp, until,
@@ -92,6 +92,39 @@ async fn who_could_not_be_invited_into_a_room_that_was_made_for_them_is_invited_
     let room = until("the mail", is_said).await;
     assert_eq!(scene.homeserver.states_of(&room), [format!("m.room.member {}", user(&anna))]);
     assert_eq!(scene.homeserver.made().len(), 1);
+}
+
+/// The homeserver was only late, and what the ghost has read of its invitations is old: all of it has been mailed by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_that_is_pushed_after_its_ghost_has_found_it_doubles_nothing() {
+    let scene = Scene::new().await;
+    let (anna, bob, room) = (user(&unique("anna")), Outside::new("Bob"), format!("!{}:x", unique("room")));
+    let ghost = scene.fehmarn.slot().ghost(&bob.address);
+    let mut invitation = message(&room, &anna, "");
+    invitation["type"] = json!("m.room.member");
+    invitation["state_key"] = json!(ghost);
+    invitation["content"] = json!({ "membership": "invite" });
+    let written = ["eins", "zwei"].map(|words| message(&room, &anna, words));
+    let all = [&[invitation], &written[..]].concat();
+    all.iter().for_each(|event| scene.homeserver.add(event));
+    scene.homeserver.invite(&ghost, &room, &anna);
+    assert_eq!(scene.push.get(&format!("/_matrix/app/v1/users/{ghost}")).await.0, StatusCode::OK);
+    bob.wait_for_count(2).await;
+    until("an empty outbox", async || scene.fehmarn.rows("outbox:").is_empty().then_some(())).await;
+
+    assert_eq!(scene.push.push("late", &all).await, StatusCode::OK);
+    scene.push(&message(&room, &anna, "drei")).await;
+    bob.wait_for_text("drei").await;
+    scene.homeserver.invite(&ghost, &room, &anna);
+    for _ in 0..2 {
+        assert_eq!(scene.push.push("again", &[]).await, StatusCode::OK);
+    }
+    scene.fehmarn.wait_for_log("ghosts=1 found=0").await;
+    until("an empty inbox", async || scene.fehmarn.rows("inbox:").is_empty().then_some(())).await;
+    scene.push(&message(&room, &anna, "vier")).await;
+    bob.wait_for_text("vier").await;
+    let mails = bob.mails().await;
+    assert_eq!(mails.iter().map(Mail::text).collect::<Vec<_>>(), ["eins", "zwei", "drei", "vier"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -96,14 +96,18 @@ impl Bridge {
             }
             invitations => invitations?,
         };
-        let found = invitations.into_iter().map(|invited| {
-            json!({
+        let mut found = Vec::new();
+        for invited in invitations {
+            // It was pushed, and the ghost is on its way.
+            if self.store.membership(&invited.room, ghost).await?.is_some() {
+                continue;
+            }
+            let event = json!({
                 "type": "m.room.member", "event_id": super::found_id(), "room_id": invited.room,
                 "sender": invited.sender, "state_key": ghost, "origin_server_ts": now(), "content": invited.content,
-            })
-            .to_string()
-        });
-        let found: Vec<String> = found.collect();
+            });
+            found.push(event.to_string());
+        }
         let taken = self.route(&self.read_events(found.iter().map(String::as_str), |_| ()), &[]).await?;
         metrics::reconciled(taken);
         if taken > 0 {
