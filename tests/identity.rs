@@ -270,7 +270,7 @@ async fn nothing_is_answered_before_the_terms_are_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_can_invite_without_end() {
+async fn nobody_can_invite_or_look_up_without_end() {
     let fehmarn = start(&[]).await;
     let anna = Staff::new("Anna Muster").await;
     let identity = Identity::of(fehmarn.setup(), &anna).await;
@@ -284,6 +284,15 @@ async fn nobody_can_invite_without_end() {
     }
     assert_eq!(text(&refused.1, "/errcode"), "M_LIMIT_EXCEEDED", "{refused:?}");
     assert!(refused.1["retry_after_ms"].as_u64().unwrap() <= 5000);
+
+    let details = identity.get("/v2/hash_details").await.1;
+    let addresses: Vec<String> = (0..1000).map(|n| format!("hash {n}")).collect();
+    let (algorithm, pepper) = (&details["algorithms"][0], &details["lookup_pepper"]);
+    let request = json!({ "addresses": addresses, "algorithm": algorithm, "pepper": pepper });
+    let look_up = async || identity.ask(Method::POST, "/v2/lookup", request.clone()).await;
+    for status in [StatusCode::OK, StatusCode::OK, StatusCode::TOO_MANY_REQUESTS] {
+        assert_eq!(look_up().await.0, status);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,6 +28,7 @@ mod kill;
 mod layers;
 mod limits;
 mod log;
+mod made_rooms;
 mod mail_in;
 mod mail_out;
 mod members;

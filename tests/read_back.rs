@@ -42,13 +42,18 @@ impl Scene {
     }
 
     async fn invite(&mut self, room: &str, address: &str) {
+        let event = self.invitation(room, address);
+        self.homeserver.add(&event);
+        assert_eq!(self.push(&[event]).await, StatusCode::OK);
+        until("an empty inbox", async || self.fehmarn.rows("inbox:").is_empty().then_some(())).await;
+    }
+
+    fn invitation(&self, room: &str, address: &str) -> Value {
         let mut event = self.say(room, "");
         event["type"] = json!("m.room.member");
         event["state_key"] = json!(self.fehmarn.slot().ghost(address));
         event["content"] = json!({ "membership": "invite" });
-        self.homeserver.add(&event);
-        assert_eq!(self.push(&[event]).await, StatusCode::OK);
-        until("an empty inbox", async || self.fehmarn.rows("inbox:").is_empty().then_some(())).await;
+        event
     }
 
     /// What Anna says; it is nowhere yet.
@@ -99,6 +104,52 @@ async fn a_gap_of_any_length_is_read_back_before_what_is_pushed() {
     scene.repeat().await;
     assert_eq!(scene.push(&events[729..]).await, StatusCode::OK);
     assert_eq!(scene.outbox(BOB).await, numbers);
+}
+
+/// As Synapse does with one that is made in the very moment in which it has caught up with an application service.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_that_is_never_pushed_is_found_by_its_ghost_and_nothing_is_doubled_should_it_be_pushed_after_all()
+{
+    let mut scene = Scene::new().await;
+    let (room, ghost) = (format!("!{}:x", unique("room")), scene.fehmarn.slot().ghost(BOB));
+    scene.forget(&room, "davor");
+    let invitation = scene.invitation(&room, BOB);
+    scene.homeserver.add(&invitation);
+    scene.homeserver.invite(&ghost, &room, &user("anna"));
+    let written: Vec<Value> = ["eins", "zwei"].iter().map(|words| scene.forget(&room, words)).collect();
+    let (status, _) = scene.push.get(&format!("/_matrix/app/v1/users/{ghost}")).await;
+    assert_eq!(status, StatusCode::OK);
+    until("what was written", async || (scene.outbox(BOB).await == ["eins", "zwei"]).then_some(())).await;
+
+    assert_eq!(scene.push(&[&[invitation], written.as_slice()].concat()).await, StatusCode::OK);
+    let last = scene.forget(&room, "drei");
+    assert_eq!(scene.push(&[last]).await, StatusCode::OK);
+    until("an empty inbox", async || scene.fehmarn.rows("inbox:").is_empty().then_some(())).await;
+    assert_eq!(scene.outbox(BOB).await, ["eins", "zwei", "drei"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_doubt_ghosts_look_for_invitations_and_strangers_cannot_bring_them_in_by_it() {
+    let mut scene = Scene::new().await;
+    let known = scene.portal(&[BOB]).await;
+    let ghost = scene.fehmarn.slot().ghost(BOB);
+    let here = scene.forget(&known, "Schon da");
+    assert_eq!(scene.push(&[here]).await, StatusCode::OK);
+    // As if it had been answered too late: the ghost has long accepted this one.
+    scene.homeserver.invite(&ghost, &known, &user("anna"));
+    let (room, other) = (format!("!{}:x", unique("room")), format!("!{}:x", unique("room")));
+    scene.homeserver.add(&scene.invitation(&room, BOB));
+    scene.homeserver.invite(&ghost, &room, &user("anna"));
+    scene.homeserver.invite(&ghost, &other, "@mallory:elsewhere.example");
+    for room in [&room, &other] {
+        scene.forget(room, "Guten Tag");
+    }
+    scene.repeat().await;
+    until("what was written", async || (scene.outbox(BOB).await.len() > 1).then_some(())).await;
+    let has_left = async || scene.homeserver.left().contains(&(other.clone(), ghost.clone())).then_some(());
+    until("a refusal", has_left).await;
+    until("an empty inbox", async || scene.fehmarn.rows("inbox:").is_empty().then_some(())).await;
+    assert_eq!(scene.outbox(BOB).await, ["Schon da", "Guten Tag"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -93,6 +93,32 @@ async fn what_the_homeserver_forgot_when_it_was_restarted_arrives_once_and_in_or
     }
 }
 
+/// Of a room without a ghost in it Fehmarn knows nothing; but the ghost sees its invitation.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_that_the_homeserver_forgot_when_it_was_restarted_is_found() {
+    let synapse = OwnSynapse::start();
+    let mut fehmarn = Fehmarn::new().await;
+    let mut known = Room::open(&fehmarn).await;
+    let eva = Staff::new("Eva Beispiel").await;
+    for end in [End::Orderly, End::Crash] {
+        fehmarn.hang();
+        // What is pushed now is not answered, and so everything later waits in Synapse's memory.
+        known.write(&format!("{end:?}: hier")).await;
+        known.write(&format!("{end:?}: auch hier")).await;
+        let room = eva.room("Sitzung", &[]).await;
+        eva.say(&room, "Das bleibt unter uns.").await;
+        eva.invite(&room, &fehmarn.slot().ghost(&known.outside.address)).await;
+        eva.say(&room, &format!("{end:?}: dort")).await;
+        synapse.end(end);
+        synapse.start_again();
+        fehmarn.go_on();
+        known.outside.wait_for_text(&format!("{end:?}: dort")).await;
+        known.outside.wait_for_text(&format!("{end:?}: auch hier")).await;
+    }
+    assert!(known.mailed().await.iter().all(|text| text != "Das bleibt unter uns."));
+    assert!(fehmarn.log().contains("a ghost has found invitations"), "it was pushed after all: this shows nothing");
+}
+
 /// It takes every request and answers none for a while; what it pushes reaches us.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_homeserver_that_does_not_answer_delays_and_neither_loses_nor_doubles() {

@@ -135,7 +135,32 @@ async fn an_answer_to_what_was_said_before_an_upgrade_comes_into_the_new_room_an
 
     bob.send(Letter::answering(bob, &mail).text("Hier ist er.")).await;
     anna.wait_for_words(&new, ghost, "Hier ist er.").await;
+    // By the mail alone that it answers, not by its subject.
+    let letter = Letter::answering(bob, &mail).text("Und noch einer.");
+    let (to, letter) = (letter.to.clone(), String::from_utf8(letter.bytes()).unwrap());
+    bob.send_raw(&[&to[0]], letter.replace("Bauantrag 17", "Ein anderer Betreff").as_bytes()).await;
+    anna.wait_for_words(&new, ghost, "Und noch einer.").await;
     assert_eq!(talk.heard().await, [] as [&str; 0], "that is another conversation");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_turns_out_not_to_arrive_after_an_upgrade_is_told_in_the_new_room() {
+    let mut setup = Setup::new();
+    let mut gate = Gate::new(setup.slot.spare_ports[0], servers().mail_ports.smtp);
+    setup.smtp_port = gate.port;
+    gate.close().await;
+    let fehmarn = setup.start().await;
+    let (anna, address) = (Staff::new("Anna Muster").await, "reject@example.org");
+    let ghost = fehmarn.slot().ghost(address);
+    let room = anna.direct_chat(&ghost).await;
+    anna.say(&room, "Sind Sie da?").await;
+    let tried = async || fehmarn.rows(address).iter().any(|row| row.contains("unreachable")).then_some(());
+    until("an attempt in vain", tried).await;
+    let new = upgrade(&anna, &room, "11", &[&ghost]).await;
+    anna.wait_for_member(&new, &ghost, "join").await;
+    anna.wait_for_member(&room, &ghost, "leave").await;
+    gate.open().await;
+    anna.wait_for_part(&new, &ghost, "Diese Adresse gibt es nicht.").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

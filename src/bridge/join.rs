@@ -9,6 +9,7 @@ use super::{
     event::{Event, Kind, storable},
     inbox::own_row,
     notice::txn_id,
+    reconcile::is_found,
     router::encrypted_once,
     texts::Sentence,
     work::Scene,
@@ -135,7 +136,7 @@ impl Bridge {
         invitation: &EventId,
         reason: &str,
     ) -> Result<(), matrix::Error> {
-        let backlog = ghost.events_since(room, invitation.as_str()).await?;
+        let backlog = ghost.events_since(room, Some(invitation).filter(|id| !is_found(id))).await?;
         let events = backlog.events.iter().map(|raw| raw.json().get());
         let events = events.filter_map(|json| Event::parse(json, |sender, _| self.is_ours(sender)).ok().flatten());
         let said = events.filter(|event| matches!(event.kind, Kind::Said(_)));
@@ -176,7 +177,7 @@ impl Bridge {
         let bot_is_in = self.bring_bot_along(&join.room, &join.ghost, state.name.is_some()).await;
         let parked_after = self.read_back_for_the_others(join).await?;
         let (began, asked_at) = (Instant::now(), now());
-        let backlog = intent.events_since(&join.room, join.invitation.as_str()).await?;
+        let backlog = intent.events_since(&join.room, Some(&*join.invitation).filter(|id| !is_found(id))).await?;
 
         let mut tx = self.store.begin().await?;
         let portal = tx.portals(&[&*join.room]).await?.remove(&join.room).unwrap_or_default();
@@ -189,13 +190,15 @@ impl Bridge {
         let portal = self.take_over(&mut tx, join, portal, state).await?;
         let parked_after = parked_after.filter(|_| backlog.is_complete).unwrap_or(join.parked_after);
         let parked = tx.parked(&join.room, parked_after).await?;
-        let Backlog { events: backlog, is_complete, read_to } = backlog;
+        let Backlog { events: backlog, is_complete, read_to, invitation } = backlog;
         let read_back: HashSet<String> =
             backlog.iter().filter_map(|raw| raw.get_field("event_id").ok().flatten()).collect();
         let later =
             parked.iter().filter(|event| !read_back.contains(&event.event_id)).map(|event| event.event.as_str());
         let events: Vec<&str> = backlog.iter().map(|raw| raw.json().get()).chain(later).collect();
         self.catch_up(&mut tx, join, &portal, &events).await?;
+        // Should it be pushed after all, it is nothing new.
+        tx.first_seen(&Vec::from_iter(invitation)).await?;
         self.unpark_if_nobody_waits(&mut tx, &join.room, &portal).await?;
         if let Some(room) = remote.room() {
             tx.note_remote_room(connector, &room, &join.ghost).await?;

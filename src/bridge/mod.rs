@@ -133,6 +133,11 @@ impl Bridge {
         workers.spawn(worker::run(self.clone(), Queue::Inbox, stop.clone()));
         workers.spawn(status::run(self.clone(), stop.clone()));
         workers.spawn(passing::run(self.clone(), stop.clone()));
+        let (bridge, looking) = (self.clone(), stop.clone());
+        workers.spawn(async move {
+            let look = || reconcile::look_for_invitations(bridge.clone(), looking.clone());
+            keep_alive("invitations", &looking, look).await.unwrap_or_default()
+        });
         let (bridge, watched) = (self.clone(), stop.clone());
         workers.spawn(async move {
             let watch = || reconcile::watch(bridge.clone(), id.clone(), watched.clone());

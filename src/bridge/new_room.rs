@@ -1,10 +1,9 @@
 //! Rooms that ghosts make for what arrives.
 
-use super::{Bridge, Text, company::Company, notice::txn_id};
+use super::{Bridge, Text, company::Company};
 use crate::{
     failure::{Failure, Reason},
-    ids::SourceId,
-    matrix::{Error, NewRoom, announcement},
+    matrix::NewRoom,
     message::Arrival,
     store::{Member, Membership, now},
 };
@@ -24,19 +23,25 @@ impl Bridge {
                 self.ensure_ghost(connector, person).await?;
             }
         }
-        let others = company.all().into_iter().filter(|user| **user != *company.sender).map(UserId::to_owned);
+        let ghosts = company.outside().map(|(ghost, _)| ghost.to_owned());
         let new = NewRoom {
             made_for: format!("message {}", arrival.message),
             is_direct: false,
             name: arrival.subject.clone(),
             topic: None,
-            invite: others.chain(self.bot_if_wanted()).collect(),
+            invite: ghosts.chain(self.bot_if_wanted()).collect(),
             marks: self.marks(&company.sender),
         };
         let began = Instant::now();
         let room = self.make_room(&company.sender, &new, again).await?;
         for (ghost, _) in company.outside() {
             self.homeserver.intent(ghost).join(&room).await?;
+        }
+        let staff: Vec<&UserId> = company.staff.iter().map(|user| &**user).collect();
+        let maker = self.homeserver.intent(&company.sender);
+        maker.hand_over(&room, &staff).await?;
+        for user in staff {
+            maker.invite(&room, user).await?;
         }
         let mut tx = self.store.begin().await?;
         tx.open_portal(&room).await?;
@@ -73,16 +78,18 @@ impl Bridge {
             // With the bot in it, not every client would call it by the person.
             name: self.store.ghost(ghost).await?.map(|ghost| ghost.name),
             topic: person.map(|person| self.language.say(&Text::Topic { person: &person })),
-            invite: [staff.to_owned()].into_iter().chain(self.bot_if_wanted()).collect(),
+            invite: self.bot_if_wanted().into_iter().collect(),
             marks: self.marks(ghost),
         };
         let began = Instant::now();
         let room = self.make_room(ghost, &new, again).await?;
         let mut tx = self.store.begin().await?;
         let other = tx.direct_room(staff, ghost).await?;
-        if let Some(other) = other.filter(|other| other.is_in_use() && other.room != room) {
+        if other.is_some_and(|other| other.is_in_use() && other.room != room) {
             drop(tx);
-            return self.give_way(&room, staff, ghost, &other.room).await;
+            // The two have got a direct room while we made this one: theirs counts, and the next attempt finds it.
+            self.homeserver.intent(ghost).leave(&room, "").await?;
+            return Err(room_elsewhere());
         }
         tx.open_portal(&room).await?;
         // Everything in it is for us.
@@ -92,35 +99,22 @@ impl Bridge {
         tx.expect_member(&room, staff).await?;
         tx.commit().await?;
         self.reconcile.doubt.note_read(&room, began);
+        // Only now: an invitation cannot be taken back without a trace, and whatever chat they open from here on leads to
+        // this room.
+        self.bring_to_chat(&room, staff, ghost).await?;
         Ok(room)
+    }
+
+    /// Invites a member of staff into their direct room, which a ghost has made. An attempt that has noted the room may
+    /// have ended before this.
+    pub(super) async fn bring_to_chat(&self, room: &RoomId, staff: &UserId, ghost: &UserId) -> Result<(), Failure> {
+        let maker = self.homeserver.intent(ghost);
+        maker.hand_over(room, &[staff]).await?;
+        Ok(maker.invite_to_chat(room, staff).await?)
     }
 
     fn bot_if_wanted(&self) -> Option<OwnedUserId> {
         self.status_events.then(|| self.bot.clone())
-    }
-
-    /// The two have got a direct room while we made this one: theirs counts, and the next attempt finds it.
-    async fn give_way(
-        &self,
-        room: &RoomId,
-        staff: &UserId,
-        ghost: &UserId,
-        other: &RoomId,
-    ) -> Result<OwnedRoomId, Failure> {
-        let intent = self.homeserver.intent(ghost);
-        match intent.withdraw_invitation(room, staff).await {
-            // In a direct room both may do everything, and so nothing against each other: nobody but the member of staff
-            // can end the invitation. Who accepts it all the same reads where to go.
-            Err(Error::Refused { status: 403, .. }) => {
-                let words =
-                    self.language_of(staff).await?.say(&Text::ConversationElsewhere { link: &self.link(other) });
-                let txn = txn_id(&SourceId::new(format!("gives way {room}")), ghost, 0);
-                intent.send_message(room, &txn, &announcement(&words)).await?;
-            }
-            result => result?,
-        }
-        intent.leave(room, "").await?;
-        Err(room_elsewhere())
     }
 
     async fn make_room(&self, ghost: &UserId, new: &NewRoom, again: bool) -> Result<OwnedRoomId, Failure> {

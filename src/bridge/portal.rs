@@ -190,6 +190,9 @@ impl Bridge {
             };
         }
         if let Some((room, standing)) = &places.direct {
+            if again && *standing == Some(Membership::Invite) {
+                self.bring_to_chat(room, staff, &company.sender).await?;
+            }
             if standing.is_none() {
                 // They have left: the room must not become a dead one.
                 self.homeserver.intent(&company.sender).invite_to_chat(room, staff).await?;

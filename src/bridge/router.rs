@@ -5,6 +5,7 @@ use super::{
     event::{Change, Event, Kind},
     join::Join,
     limit::Deed,
+    reconcile::is_found,
     work::{Scene, Work},
 };
 use crate::metrics;
@@ -151,7 +152,12 @@ impl Bridge {
         portals: &mut HashMap<OwnedRoomId, Portal>,
         work: &mut Work,
     ) -> Result<(), Error> {
-        let alone = portals.get(&event.room).is_none_or(|portal| self.ghosts_in(portal).next().is_none());
+        let portal = portals.get(&event.room);
+        if is_found(&event.id) && portal.is_some_and(|portal| portal.members.contains_key(ghost)) {
+            // It was pushed meanwhile.
+            return Ok(());
+        }
+        let alone = portal.is_none_or(|portal| self.ghosts_in(portal).next().is_none());
         if self.is_refused(tx, event, ghost, direct && alone, work).await? {
             return Ok(());
         }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// A user in our namespace exists if somebody could be written to at its address. It is made when it is invited.
 pub(super) async fn user(State(site): State<Arc<Site>>, Path(user): Path<String>) -> Response {
     match UserId::parse(&user) {
-        Ok(user) if site.bridge.stands_for_somebody(&user) => answer::done(),
+        Ok(user) if site.bridge.is_asked_for(&user) => answer::done(),
         _ => answer::not_found("there is nobody with such an address"),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Error, Homeserver, Intent};
 use ruma::{
-    OwnedUserId, RoomId, UserId,
+    EventId, OwnedUserId, RoomId, UserId,
     api::{
         Direction,
         client::{
@@ -45,6 +45,8 @@ pub struct Backlog {
     pub is_complete: bool,
     /// The place in the homeserver's order up to which it goes.
     pub read_to: String,
+    /// The invitation from which it goes on, if it was seen.
+    pub invitation: Option<String>,
 }
 
 impl Intent<'_> {
@@ -62,9 +64,11 @@ impl Intent<'_> {
         Ok(Page { events: answer.chunk, older, start: answer.start })
     }
 
-    /// The events of a room after the given invitation; after that to an address, if it came of one.
-    pub async fn events_since(&self, room: &RoomId, invitation: &str) -> Result<Backlog, Error> {
-        let mut collected = Collected::since(invitation);
+    /// The events of a room after the given invitation; after that to an address, if it came of one. `None`: after the
+    /// newest invitation of this user.
+    pub async fn events_since(&self, room: &RoomId, invitation: Option<&EventId>) -> Result<Backlog, Error> {
+        let newest = || Beginning::InvitationOf(self.user().to_string());
+        let mut collected = Collected::since(invitation.map_or_else(newest, |id| Beginning::Event(id.to_string())));
         let (mut from, mut read_to) = (None, String::new());
         let mut is_all = false;
         for _ in 0..BACKLOG_PAGES {
@@ -91,18 +95,19 @@ struct Collected {
     after_invitation: Option<usize>,
     /// Whether the beginning was found.
     began: bool,
+    invitation: Option<String>,
 }
 
 enum Beginning {
     Event(String),
+    InvitationOf(String),
     /// The invitation to an address that has this token. Between it and the ghost's own, people have begun to write.
     Token(String),
 }
 
 impl Collected {
-    fn since(event: &str) -> Self {
-        let beginning = Beginning::Event(event.to_owned());
-        Self { events: Vec::new(), beginning, after_invitation: None, began: false }
+    fn since(beginning: Beginning) -> Self {
+        Self { events: Vec::new(), beginning, after_invitation: None, began: false, invitation: None }
     }
 
     fn take(&mut self, events: Vec<Raw<AnyTimelineEvent>>) {
@@ -113,6 +118,9 @@ impl Collected {
             if !self.beginning.is(&event) {
                 self.events.push(event);
                 continue;
+            }
+            if self.invitation.is_none() {
+                self.invitation = event.get_field("event_id").ok().flatten();
             }
             match token(&event) {
                 Some(token) if self.after_invitation.is_none() => {
@@ -133,7 +141,7 @@ impl Collected {
             is_complete = true;
         }
         self.events.reverse();
-        Backlog { events: self.events, is_complete, read_to }
+        Backlog { events: self.events, is_complete, read_to, invitation: self.invitation }
     }
 }
 
@@ -142,12 +150,23 @@ impl Beginning {
         let field = |name: &str| event.get_field::<String>(name).ok().flatten();
         match self {
             Self::Event(id) => field("event_id").as_ref() == Some(id),
+            Self::InvitationOf(user) => {
+                let is_theirs = field("state_key").as_ref() == Some(user);
+                is_theirs
+                    && field("type").as_deref() == Some("m.room.member")
+                    && membership(event) == Some("invite".into())
+            }
             Self::Token(token) => {
                 field("state_key").as_ref() == Some(token)
                     && field("type").as_deref() == Some("m.room.third_party_invite")
             }
         }
     }
+}
+
+fn membership(event: &Raw<AnyTimelineEvent>) -> Option<String> {
+    let content = event.get_field::<serde_json::Value>("content").ok().flatten()?;
+    content.get("membership")?.as_str().map(str::to_owned)
 }
 
 /// Of an invitation that came of one to an address (Client-Server API 1.11, "m.room.member").
@@ -192,7 +211,11 @@ mod tests {
 
     /// What was said since the invitation, of pages with the newest event first.
     fn read(pages: &[&[Value]], is_all: bool) -> (Vec<String>, bool) {
-        let mut collected = Collected::since("$invited");
+        read_since(Beginning::Event("$invited".into()), pages, is_all)
+    }
+
+    fn read_since(beginning: Beginning, pages: &[&[Value]], is_all: bool) -> (Vec<String>, bool) {
+        let mut collected = Collected::since(beginning);
         for page in pages {
             collected.take(page.iter().map(|event| Raw::new(event).unwrap().cast_unchecked()).collect());
         }
@@ -208,6 +231,16 @@ mod tests {
         assert_eq!(since(&[&[said("2"), said("1")], &[invited, said("0")]]), (vec!["$1".into(), "$2".into()], true));
         assert_eq!(since(&[&[said("2")]]), (vec!["$2".into()], false));
         assert_eq!(read(&[&[said("2")]], true), (vec!["$2".into()], true));
+    }
+
+    #[test]
+    fn an_invitation_whose_id_nobody_knows_is_the_newest_of_the_user() {
+        let bob = || Beginning::InvitationOf("@_email_bob:x".into());
+        let member = |id: &str, user: &str, membership: &str| json!({ "type": "m.room.member", "event_id": id, "state_key": user, "content": { "membership": membership } });
+        let (invited, eve) = (member("$i", "@_email_bob:x", "invite"), member("$e", "@_email_eve:x", "invite"));
+        let (left, before) = (member("$l", "@_email_bob:x", "leave"), member("$o", "@_email_bob:x", "invite"));
+        let events = [said("2"), eve, said("1"), invited, said("0"), left, said("-1"), before];
+        assert_eq!(read_since(bob(), &[&events], true), (vec!["$1".into(), "$e".into(), "$2".into()], true));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use ruma::{
     api::client::{
         account::register::{self, LoginType},
         device::update_device,
-        membership::{invite_user, join_room_by_id, joined_members, joined_rooms, kick_user, leave_room},
+        membership::{invite_user, join_room_by_id, joined_members, joined_rooms, leave_room},
         message::send_message_event,
         profile::{get_profile, set_display_name},
         receipt::create_receipt,
@@ -162,11 +162,6 @@ impl Intent<'_> {
         or_there_already(self.set_state(room, StateEventType::RoomMember, user.to_string(), &content).await)
     }
 
-    /// Takes an invitation of ours back.
-    pub async fn withdraw_invitation(&self, room: &RoomId, user: &UserId) -> Result<(), Error> {
-        self.send(kick_user::v3::Request::new(room.to_owned(), user.to_owned())).await.map(drop)
-    }
-
     /// Makes a room. Not repeatable: look with [`room_made_for`](Self::room_made_for) first, when an earlier attempt may
     /// have come this far.
     pub async fn create_room(&self, new: &NewRoom) -> Result<OwnedRoomId, Error> {
@@ -176,10 +171,32 @@ impl Intent<'_> {
         request.topic.clone_from(&new.topic);
         request.initial_state = new.marks.iter().filter_map(Mark::initial).collect();
         request.invite.clone_from(&new.invite);
-        // Everybody may invite and name the room: it is the staff's, not the ghost's.
-        request.preset = Some(create_room::v3::RoomPreset::TrustedPrivateChat);
+        // Not the trusted one: in it all who are invited have the same rights, and nobody can send anybody away.
+        request.preset = Some(create_room::v3::RoomPreset::PrivateChat);
         request.creation_content = Raw::new(&json!({ MADE_FOR: new.made_for })).ok().map(Raw::cast_unchecked);
         Ok(self.send(request).await?.room_id)
+    }
+
+    /// Gives a room that this ghost has made to the staff, who may do everything in it, also send people outside away.
+    /// For before they are invited. Safe to repeat.
+    ///
+    /// Since version 12 of rooms whoever made one keeps every right, and is named among no others.
+    pub async fn hand_over(&self, room: &RoomId, staff: &[&UserId]) -> Result<(), Error> {
+        let Some(mut levels) = self.state(room, StateEventType::RoomPowerLevels).await? else { return Ok(()) };
+        let upgrade = levels.pointer("/events/m.room.tombstone").and_then(|level| level.as_i64()).unwrap_or(HIGHEST);
+        let Some(users) = levels.get_mut("users").and_then(|users| users.as_object_mut()) else { return Ok(()) };
+        for user in staff {
+            users.insert(user.to_string(), json!(upgrade.max(HIGHEST)));
+        }
+        if let Some(own) = users.get_mut(self.user.as_str()) {
+            // Enough to name the room and to say what it is.
+            *own = json!(50);
+        }
+        match self.set_state(room, StateEventType::RoomPowerLevels, String::new(), &levels).await {
+            // Somebody else has made it, or has it already.
+            Err(error) if error.is_forbidden() => Ok(()),
+            result => result,
+        }
     }
 
     /// The room that an interrupted attempt has made already.
@@ -313,6 +330,9 @@ impl Intent<'_> {
 
 /// Marks, in a room's `m.room.create`, for whom or what a ghost made it.
 pub(super) const MADE_FOR: &str = "org.fehmarn.made_for";
+
+/// The level of whoever may do everything (Client-Server API 1.11, "m.room.power_levels").
+const HIGHEST: i64 = 100;
 
 /// Whom we invite may be in the room already.
 fn or_there_already(invited: Result<(), Error>) -> Result<(), Error> {

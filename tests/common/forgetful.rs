@@ -38,8 +38,12 @@ struct Inner {
     /// What those wait for whose rooms are being made.
     held: Option<Arc<Notify>>,
     rooms_held: usize,
-    refuses_kicks: bool,
+    /// How many more requests for changes of state are refused, and those that were not: room, kind and key.
+    refused_states: usize,
+    states: Vec<(String, String)>,
     made: Vec<String>,
+    /// Of each user the rooms into which somebody has invited them, and who that was.
+    invited: BTreeMap<String, Vec<(String, String)>>,
     /// Rooms and users.
     left: Vec<(String, String)>,
     /// Rooms and words.
@@ -63,6 +67,12 @@ impl Forgetful {
     /// Puts an event into its room.
     pub fn add(&self, event: &Value) {
         self.0.lock().unwrap().events.push(event.clone());
+    }
+
+    /// Somebody sees an invitation when they ask for news.
+    pub fn invite(&self, user: &str, room: &str, sender: &str) {
+        let invitation = (room.to_owned(), sender.to_owned());
+        self.0.lock().unwrap().invited.entry(user.to_owned()).or_default().push(invitation);
     }
 
     /// From now on nobody can read this room, until `None`.
@@ -110,9 +120,15 @@ impl Forgetful {
         }
     }
 
-    /// From now on nobody can send anybody away, as among people with the same rights.
-    pub fn refuse_kicks(&self) {
-        self.0.lock().unwrap().refuses_kicks = true;
+    /// The next ones who want to change the state of a room cannot.
+    pub fn refuse_states(&self, count: usize) {
+        self.0.lock().unwrap().refused_states = count;
+    }
+
+    /// What of the state of a room was changed later, kind and key.
+    pub fn states_of(&self, room: &str) -> Vec<String> {
+        let inner = self.0.lock().unwrap();
+        inner.states.iter().filter(|(of, _)| of == room).map(|(_, state)| state.clone()).collect()
     }
 
     /// How many rooms were asked for and not made.
@@ -195,25 +211,44 @@ async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Respon
             let timeout = query.get("timeout").and_then(|text| text.parse().ok()).unwrap_or(0);
             tokio::time::sleep(Duration::from_millis(timeout)).await;
             let inner = homeserver.0.lock().unwrap();
-            Json(json!({ "next_batch": inner.stale.unwrap_or(inner.events.len()).to_string() })).into_response()
+            let user = query.get("user_id").map_or("", String::as_str);
+            let invited = inner.invited.get(user).into_iter().flatten().map(|(room, sender)| {
+                let content = json!({ "membership": "invite" });
+                let event = json!({ "type": "m.room.member", "state_key": user, "sender": sender, "content": content });
+                (room, json!({ "invite_state": { "events": [event] } }))
+            });
+            let rooms = json!({ "invite": invited.collect::<BTreeMap<_, _>>() });
+            let next = inner.stale.unwrap_or(inner.events.len()).to_string();
+            Json(json!({ "next_batch": next, "rooms": rooms })).into_response()
         }
         ["v3", "rooms", room, "joined_members"] => {
             let joined = homeserver.0.lock().unwrap().joined.get(*room).cloned().unwrap_or_default();
             Json(json!({ "joined": joined.into_iter().map(|user| (user, json!({}))).collect::<BTreeMap<_, _>>() }))
                 .into_response()
         }
+        ["v3", "rooms", room, "state", kind, key @ ..] if request.method() == "PUT" => {
+            let mut inner = homeserver.0.lock().unwrap();
+            if inner.refused_states > 0 {
+                inner.refused_states -= 1;
+                let body = json!({ "errcode": "M_UNKNOWN", "error": "Internal server error" });
+                return (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response();
+            }
+            let state = format!("{kind} {}", key.join("/").replace("%40", "@").replace("%3D", "="));
+            inner.states.push(((*room).to_owned(), state));
+            Json(json!({ "event_id": format!("${}", unique("state")) })).into_response()
+        }
         ["v3", "rooms", _, "state", ..] => {
             (StatusCode::NOT_FOUND, Json(json!({ "errcode": "M_NOT_FOUND", "error": "" }))).into_response()
         }
         ["v3", "rooms", room, "join"] | ["v3", "join", room] => {
             let mut inner = homeserver.0.lock().unwrap();
+            if let Some(invited) = inner.invited.get_mut(&query["user_id"]) {
+                invited.retain(|(into, _)| into != room);
+            }
             inner.joined.entry((*room).to_owned()).or_default().insert(query["user_id"].clone());
             Json(json!({ "room_id": room })).into_response()
         }
         ["v3", "rooms", room, "messages"] => homeserver.0.lock().unwrap().page(room, &query),
-        ["v3", "rooms", _, "kick"] if homeserver.0.lock().unwrap().refuses_kicks => {
-            (StatusCode::FORBIDDEN, Json(json!({ "errcode": "M_FORBIDDEN", "error": "same level" }))).into_response()
-        }
         ["v3", "createRoom"] => {
             let room = homeserver.make_room().await;
             if let Some(maker) = query.get("user_id") {

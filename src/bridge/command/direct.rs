@@ -5,7 +5,7 @@ use crate::{
     bridge::{Bridge, Level, Text},
     failure::Failure,
     ids::RemoteUserId,
-    store::Row,
+    store::{Membership, Row},
 };
 use ruma::RoomId;
 
@@ -36,6 +36,9 @@ impl Bridge {
         let known = tx.direct_room(&asked.user, &ghost).await?;
         if let Some(known) = known {
             drop(tx);
+            if row.attempts > 1 && known.staff == Some(Membership::Invite) {
+                self.bring_to_chat(&known.room, &asked.user, &ghost).await?;
+            }
             if !known.is_in_use() {
                 self.homeserver.intent(&ghost).invite_to_chat(&known.room, &asked.user).await?;
                 self.expect(&known.room, &asked.user).await?;

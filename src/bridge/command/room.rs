@@ -159,7 +159,7 @@ impl Bridge {
             return self.say_as_bot(row, room, &language.say(&Text::BotEncrypted)).await;
         }
         let asked_at = now();
-        let backlog = bot.events_since(room, invitation.as_str()).await?;
+        let backlog = bot.events_since(room, Some(invitation)).await?;
         let is_ours = |sender: &ruma::UserId| self.is_ours(sender);
         let events: Vec<Event<'_>> = backlog
             .events

@@ -9,27 +9,47 @@
 //! - before anything that was pushed is routed, while there is reason to [`doubt`], so that the order is kept;
 //! - in the background when the doubt is over, and then on and on, slowly ([`rounds`]).
 //!
-//! What makes us doubt is found by [`watch`] and [`transaction`].
+//! What makes us doubt is found by [`watch`] and [`transaction`]. Invitations into rooms that nobody of us is in are found
+//! in another way: [`invitations`].
 
 mod doubt;
 mod echoes;
+mod invitations;
 mod portal;
 mod rounds;
 mod transaction;
 mod watch;
 
+pub(super) use invitations::run as look_for_invitations;
 pub(super) use rounds::run as go_round;
 pub(super) use watch::run as watch;
 
 use doubt::Doubt;
 use echoes::Echoes;
+use invitations::Asked;
+use rand::distr::{Alphanumeric, SampleString};
+use ruma::EventId;
 use std::sync::{Mutex, PoisonError};
+
+/// What the ids of invitations begin with that their ghosts have found themselves.
+const FOUND: &str = "$found-by-its-ghost-";
+
+/// An id for an invitation of which the homeserver does not tell it.
+fn found_id() -> String {
+    format!("{FOUND}{}", Alphanumeric.sample_string(&mut rand::rng(), 16))
+}
+
+/// Whether this is no event of the homeserver's, but stands for the newest invitation of a ghost.
+pub(super) fn is_found(invitation: &EventId) -> bool {
+    invitation.as_str().starts_with(FOUND)
+}
 
 /// What is known of the homeserver's pushing. In memory only: after a start everything is in doubt.
 #[derive(Default)]
 pub struct Reconcile {
     pub(super) doubt: Doubt,
     pub(super) echoes: Echoes,
+    pub(super) asked: Asked,
     /// Where the next question to the homeserver goes on. It may be an old place: nothing is read back from there.
     place: Mutex<Option<String>>,
 }

@@ -3,7 +3,7 @@
 use super::{super::Bridge, doubt::State};
 use crate::{failure::Failure, store::now};
 use ruma::OwnedRoomId;
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 const LATELY: i64 = 7 * 86_400_000;
 /// Portals that are read back after one doubt; 60 bytes each.
 const MOST: i64 = 200_000;
+/// Portals whose ghosts look for invitations after one doubt: a quarter of an hour.
+const MOST_GHOSTS: i64 = 20_000;
 /// 20 portals a second after a doubt. A homeserver takes twice that, and has other work.
 const IN_A_ROUND: usize = 10;
 const ROUND: Duration = Duration::from_millis(500);
@@ -46,6 +48,7 @@ impl Bridge {
         }
         let result = async {
             self.read_active_portals(state).await?;
+            self.look_for_forgotten_invitations().await?;
             loop {
                 self.sweep().await?;
                 sleep(SWEEP).await;
@@ -74,6 +77,24 @@ impl Bridge {
             }
         }
         tracing::info!(portals = read, recovered, "the portals in which somebody wrote lately were read back");
+        Ok(())
+    }
+
+    /// Of all ghosts that is too much to ask.
+    async fn look_for_forgotten_invitations(&self) -> Result<(), Failure> {
+        let portals = self.store.active_portals(now() - LATELY, MOST_GHOSTS).await?;
+        let (mut looked, mut found) = (HashSet::new(), 0);
+        for some in portals.chunks(IN_A_ROUND) {
+            let next = tokio::time::Instant::now() + ROUND;
+            let joined = self.store.unread(some).await?.into_iter().flat_map(|portal| portal.joined);
+            for ghost in joined.filter(|user| self.ghosts.is_ghost(user)) {
+                if looked.insert(ghost.clone()) {
+                    found += self.look_for_invitations(&ghost).await?;
+                }
+            }
+            sleep_until(next).await;
+        }
+        tracing::debug!(ghosts = looked.len(), found, "ghosts have looked for invitations");
         Ok(())
     }
 

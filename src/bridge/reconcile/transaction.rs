@@ -1,6 +1,9 @@
 //! What the homeserver pushes, and what it should have pushed before.
 
-use super::{super::Bridge, doubt::Doubt};
+use super::{
+    super::{Bridge, event::Kind},
+    doubt::Doubt,
+};
 use crate::{failure::Failure, metrics};
 use ruma::OwnedRoomId;
 use std::collections::BTreeSet;
@@ -35,6 +38,11 @@ impl Bridge {
             self.read_back(&rooms.into_iter().collect::<Vec<_>>(), true).await?;
         }
         metrics::events(self.route(&events, &[]).await?);
+        for event in &events {
+            if let Kind::Member { user, .. } = &event.kind {
+                self.reconcile.asked.heard(user);
+            }
+        }
         self.passing.changed_by(&events);
         unanswered.answered = true;
         Ok(())
