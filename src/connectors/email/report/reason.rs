@@ -116,7 +116,7 @@ fn by_code(code: (u16, u16, u16)) -> Option<Reason> {
         (_, 3, 1 | 2) => Reason::Busy,
         (_, 4, 5) => Reason::Busy,
         (_, 4, _) => Reason::Unreachable,
-        (_, 6, 7 | 8 | 9) => Reason::AddressLetters,
+        (_, 6, 7..=9) => Reason::AddressLetters,
         (_, 7, _) => Reason::Refused,
         _ => return None,
     })
