@@ -67,10 +67,10 @@ async fn beyond_each_limit_there_is_an_answer_or_a_sentence_and_the_next_mail_is
         };
         talk.anna.wait(&format!("{count} files"), are_there).await;
     };
-    // A mail in a mail in a mail ...: the outermost is shown, and what hangs at it is a file.
+    // A mail in a mail in a mail ...: three are shown, and each is a file as well, as is what hangs at the last.
     let answer = hand_over(&"Content-Type: message/rfc822\r\n\r\n".repeat(40), "Hallo").await;
     assert!(answer.starts_with("250"), "{answer}");
-    files(1).await;
+    files(4).await;
     // Parts in parts in parts ...
     let parts: String =
         (0..40).map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n")).collect();
@@ -78,7 +78,7 @@ async fn beyond_each_limit_there_is_an_answer_or_a_sentence_and_the_next_mail_is
     assert!(answer.starts_with("250"), "{answer}");
     let beyond = "Diese E-Mail ist zu groß oder zu verschachtelt, um sie hier zu zeigen. Das Original hängt daran.";
     talk.anna.wait_for_words(&talk.room, &talk.ghost, beyond).await;
-    files(2).await;
+    files(5).await;
     talk.hear("Weiter").await;
     let said = talk.anna.messages(&talk.room).await;
     assert_eq!(bodies(&said).iter().filter(|words| **words == "Hallo").count(), 0, "{said:?}");
