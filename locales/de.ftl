@@ -46,6 +46,7 @@ too-many-messages-day = Sie haben heute schon { $count } Nachrichten an Menschen
 too-many-conversations-minute = Sie haben in kurzer Zeit viele Gespräche begonnen. Bitte versuchen Sie es in einer Minute noch einmal.
 too-many-conversations-day = Sie haben heute schon { $count } Gespräche mit Menschen außerhalb begonnen; mehr sind an einem Tag nicht vorgesehen. Morgen geht es weiter. Wenn es eilt, wenden Sie sich bitte an Ihre Administration.
 not-an-address = Das ist keine Adresse, an die geschrieben werden kann.
+other-spelling = Diese Adresse wird hier anders geschrieben. Bitte laden Sie diesen Menschen so ein: { $link }
 claim-failed = Ihre Einladung an { $address } hat niemanden erreicht: Sie wurde zurückgenommen, oder der Server kennt sie nicht mehr. Bitte laden Sie diese Adresse noch einmal ein, wenn Sie mit ihr sprechen möchten.
 topic = Was Sie hier schreiben, geht an { $person }.
 poll-as-text = Abstimmen können Menschen außerhalb nicht. Sie bekommen die Frage und die Antworten als Text.
@@ -105,6 +106,7 @@ when-hours = in { $count } Stunden
 
 reason-unknown-recipient = Diese Adresse gibt es nicht.
 reason-nobody-there = Unter dieser Adresse nimmt niemand Nachrichten an.
+reason-address-letters = Diese Adresse hat vor dem @ Buchstaben wie ä oder é. Damit kann ein Server auf dem Weg nicht umgehen. Bitte fragen Sie nach einer anderen Adresse.
 reason-mailbox-full = Das Postfach ist voll.
 reason-refused = Die Gegenseite nimmt diese Nachricht nicht an.
 reason-too-large = Die Nachricht ist zu groß.
@@ -116,6 +118,7 @@ reason-unreadable = Der Inhalt konnte nicht übertragen werden.
 reason-internal = In Fehmarn ist ein Fehler aufgetreten. Bitte wenden Sie sich an Ihre Administration.
 
 mail-beyond-limits = Diese E-Mail ist zu groß oder zu verschachtelt, um sie hier zu zeigen. Das Original hängt daran.
+mail-left-in-mailbox = Diese E-Mail hat { $size } MB und ist zu groß, um sie hier zu zeigen. Sie liegt noch im Postfach. Bitte wenden Sie sich an Ihre Administration, oder bitten Sie um kleinere Dateien.
 mail-encrypted = 🔒 Diese E-Mail ist verschlüsselt und kann hier nicht gelesen werden. Das Original hängt daran.
 mail-signed = 🔏 Digital unterschrieben. Die Unterschrift wurde nicht geprüft.
 mail-passed-on = { $author } (über { $office })

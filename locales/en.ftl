@@ -46,6 +46,7 @@ too-many-messages-day = You have written { $count } messages to people outside t
 too-many-conversations-minute = You have started many conversations in a short time. Please try again in a minute.
 too-many-conversations-day = You have started { $count } conversations with people outside today; a day has no more than that. It goes on tomorrow. If it is urgent, please ask your administration.
 not-an-address = This is not an address that can be written to.
+other-spelling = This address is spelled in another way here. Please invite this person like this: { $link }
 claim-failed = Your invitation to { $address } has reached nobody: it was taken back, or the server does not know it any more. Please invite this address once more if you want to talk with it.
 topic = What you write here goes to { $person }.
 poll-as-text = People outside cannot vote. They get the question and the answers as text.
@@ -105,6 +106,7 @@ when-hours = in { $count } hours
 
 reason-unknown-recipient = There is no such address.
 reason-nobody-there = Nobody takes messages at this address.
+reason-address-letters = This address has letters such as ä or é before the @, which a server on the way does not know. Please ask for another address.
 reason-mailbox-full = The mailbox is full.
 reason-refused = The other side does not accept this message.
 reason-too-large = The message is too large.
@@ -116,6 +118,7 @@ reason-unreadable = The content could not be carried over.
 reason-internal = Something went wrong in Fehmarn. Please ask your administration.
 
 mail-beyond-limits = This e-mail is too large or too complex to be shown here. The original is attached.
+mail-left-in-mailbox = This mail has { $size } MB and is too large to be shown here. It is still in the mailbox. Please ask your administration for it, or ask for smaller files.
 mail-encrypted = 🔒 This e-mail is encrypted and cannot be read here. The original is attached.
 mail-signed = 🔏 Digitally signed. The signature was not checked.
 mail-passed-on = { $author } (via { $office })

@@ -28,6 +28,8 @@ pub enum Reason {
     UnknownRecipient,
     /// Nobody has this address, or nobody takes messages there: the other side does not say which.
     NobodyThere,
+    /// A server on the way does not know letters like those of the address.
+    AddressLetters,
     MailboxFull,
     /// The other side does not want this message.
     Refused,
@@ -47,9 +49,10 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::UnknownRecipient,
         Self::NobodyThere,
+        Self::AddressLetters,
         Self::MailboxFull,
         Self::Refused,
         Self::TooLarge,
@@ -78,6 +81,7 @@ impl Reason {
         match self {
             Self::UnknownRecipient => "unknown-recipient",
             Self::NobodyThere => "nobody-there",
+            Self::AddressLetters => "address-letters",
             Self::MailboxFull => "mailbox-full",
             Self::Refused => "refused",
             Self::TooLarge => "too-large",

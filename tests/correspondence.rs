@@ -33,7 +33,7 @@ async fn all_that_can_be_written_is_in_both_forms_of_a_mail() {
     let mail = talk.bob.wait_for_mail("the letter", |mail| mail.text().contains("Ortstermin")).await;
     let (plain, seen) = (mail.text(), mail.html().expect("the mail has no HTML"));
     for part in [
-        "Guten Tag Anna Muster,",
+        "Guten Tag Anna Muster, ~~Montag~~ Dienstag gilt sicher.",
         "1. Ausweis",
         "> Wann passt es?",
         "https://example.org/plan",

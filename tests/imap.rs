@@ -83,6 +83,21 @@ async fn mail_that_comes_while_fehmarn_is_down_arrives_once_after_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_a_mail_that_is_too_large_its_sender_and_subject_are_told() {
+    let mut setup = Setup::with_imap();
+    setup.max_size = "1MB";
+    let talk = Conversation::begin(begin_reading(setup).await).await;
+    let film = vec![7; 1_500_000];
+    let letter = Letter::answering(&talk.bob, &talk.first).subject("Unser Film").text("Anbei der Film.");
+    talk.bob.send(letter.file("video/mp4", "film.mp4", &film)).await;
+    let words = "Diese E-Mail hat 2 MB und ist zu groß, um sie hier zu zeigen. Sie liegt noch im Postfach. Bitte wenden Sie \
+                 sich an Ihre Administration, oder bitten Sie um kleinere Dateien.\nBetreff: Unser Film";
+    talk.anna.wait_for_words(&talk.room, &talk.ghost, words).await;
+    talk.hear("Ist er angekommen?").await;
+    assert_eq!(talk.heard().await, [words, "Ist er angekommen?"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_comes_by_lmtp_and_by_the_mailbox_is_shown_once() {
     let mut setup = Setup::with_imap();
     setup.lmtp = true;

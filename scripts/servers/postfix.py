@@ -68,6 +68,8 @@ catchall_destination_recipient_limit = 1
 
 MASTER = """
 {host}:{smtp} inet n - n - - smtpd
+{old_host}:{smtp} inet n - n - - smtpd
+  -o smtpd_discard_ehlo_keywords=smtputf8
 {host}:{submission} inet n - n - - smtpd
   -o syslog_name=postfix/submission
   -o smtpd_tls_security_level=encrypt
@@ -114,6 +116,12 @@ REFUSED = {
 BOUNCED = "bounce@example.org"
 
 
+# Here Postfix is as old as most servers are: it knows no addresses with letters beyond ASCII.
+OLD_HOST = "127.0.0.2"
+# A domain with such letters, müller.example: servers know only this form of it.
+IDN_DOMAIN = "xn--mller-kva.example"
+
+
 class Postfix(Service):
     name = "postfix"
     needs_root = True
@@ -131,12 +139,12 @@ class Postfix(Service):
             auth=self.plan.run / "dovecot" / "auth-for-postfix",
         ))
         ports = {name: self.plan.port(name) for name in ("smtp", "submission", "smtps")}
-        self.write(etc / "master.cf", MASTER.format(host=HOST, **ports))
+        self.write(etc / "master.cf", MASTER.format(host=HOST, old_host=OLD_HOST, **ports))
 
     def routes(self):
         """Which transport takes which domain or address."""
         dovecot = f"inet:{HOST}:{self.plan.port('lmtp')}"
-        routes = {BOUNCED: "nobody:", "example.org": f"lmtp:{dovecot}"}
+        routes = {BOUNCED: "nobody:", "example.org": f"lmtp:{dovecot}", IDN_DOMAIN: f"lmtp:{dovecot}"}
         for slot in self.plan.slots:
             routes[slot.domain] = f"lmtp:inet:{HOST}:{slot.ports(self.plan.port_base)['lmtp_port']}"
             if slot.imap_domain:

@@ -39,6 +39,12 @@ impl Bridge {
         Some((medium.name, medium.write(address).to_owned()))
     }
 
+    /// The ghost of whom a user id means that is spelled as no ghost's is.
+    pub(super) fn spelled_otherwise(&self, user: &UserId) -> Option<OwnedUserId> {
+        let (connector, address) = self.ghosts.parse(user)?;
+        self.person(connector, &address).map(|person| person.ghost)
+    }
+
     /// Whom a ghost stands for.
     pub fn person_behind(&self, ghost: &UserId) -> Option<Person> {
         let (connector, address) = self.remote_of(ghost)?;

@@ -45,11 +45,13 @@ impl Bridge {
         }
         let known = self.known(row, &outgoing).await?;
         let delivery = match &outgoing.purpose {
-            Purpose::Message => Some(self.message(&outgoing, &known).await),
+            Purpose::Message => Some(self.message(row, &outgoing, &known).await),
             Purpose::Correction { of, first } => {
                 self.correction(row, &outgoing, &known, connector.as_ref(), (of, *first)).await?
             }
-            Purpose::Reaction { to, emoji } => self.reaction(&outgoing, &known, connector.as_ref(), to, emoji).await?,
+            Purpose::Reaction { to, emoji } => {
+                self.reaction(row, &outgoing, &known, connector.as_ref(), (to, emoji)).await?
+            }
             Purpose::Withdrawal { of } => self.withdrawal(&outgoing, &known, of),
             Purpose::Topic => Some(topic(&outgoing)),
         };
@@ -91,13 +93,13 @@ impl Bridge {
     }
 
     /// What was written, with the reactions that wait for a message to go with.
-    async fn message(&self, outgoing: &Outgoing, known: &Known) -> Delivery {
+    async fn message(&self, row: &Row, outgoing: &Outgoing, known: &Known) -> Delivery {
         let (body, attachments) = hold::joined(&outgoing.parts);
-        let lines = self.reaction_lines(outgoing, &known.crossed).await;
+        let lines = self.reaction_lines(row, outgoing, &known.crossed).await;
         let first = outgoing.parts.first();
         let answered = first.and_then(|part| part.reply_to.as_ref()).and_then(|event| known.remote(event, outgoing));
         let quote = match first {
-            Some(part) => self.quote(outgoing, part, &known.crossed).await,
+            Some(part) => self.quote(row, outgoing, part, &known.crossed).await,
             None => None,
         };
         Delivery {
@@ -186,16 +188,16 @@ impl Bridge {
     /// A reaction alone. `None`: the recipient does not know what it is about.
     async fn reaction(
         &self,
+        row: &Row,
         outgoing: &Outgoing,
         known: &Known,
         connector: &dyn Connector,
-        to: &EventId,
-        emoji: &str,
+        (to, emoji): (&EventId, &str),
     ) -> Result<Option<Delivery>, Failure> {
         let Some(answered) = known.remote(to, outgoing) else { return Ok(None) };
         let text = match emoji {
             "" => String::new(),
-            _ => self.reaction_line(outgoing, to, emoji, &known.crossed, true).await,
+            _ => self.reaction_line(row, outgoing, (to, emoji), &known.crossed, true).await,
         };
         let mut delivery = Delivery {
             thread: known.place(outgoing, Some(answered)),

@@ -7,9 +7,12 @@ use super::{
 use crate::{
     failure::Failure,
     ids::RemoteUserId,
-    matrix::content::{self, Content},
-    message::Quote,
-    store::{Message, MessageState},
+    matrix::{
+        content::{self, Content},
+        written::{Fallback, plain_words},
+    },
+    message::{Body, Quote},
+    store::{Message, MessageState, Row},
 };
 use ruma::{EventId, OwnedUserId, RoomId, UserId};
 use serde::Deserialize;
@@ -82,24 +85,47 @@ impl Bridge {
         Ok(Some(Old { sender, content: said.map(|said| said.content) }))
     }
 
-    /// Who said something, and the words; `None` if that cannot be found out now.
-    pub(super) async fn words_of(&self, outgoing: &Outgoing, event: &EventId) -> Option<(OwnedUserId, String)> {
-        let old = timeout(PATIENCE, self.old(outgoing, event)).await.ok()?.ok()??;
-        let words = crate::matrix::written::plain_words(&old.content?);
-        (!words.trim().is_empty()).then_some((old.sender, words))
+    /// Who said something, and the words as the recipient has got them; `None` if that cannot be found out now.
+    pub(super) async fn words_of(
+        &self,
+        row: &Row,
+        outgoing: &Outgoing,
+        event: &EventId,
+        told: Option<&Fallback>,
+    ) -> Option<(OwnedUserId, String)> {
+        let latest = self.latest(row, outgoing, event).await.ok()?;
+        // What a client says of an edited event may be any of its words.
+        let told = told.filter(|_| latest.is_none());
+        let told = told.and_then(|it| Some((UserId::parse(&it.sender).ok()?, it.text.clone())));
+        let (sender, text) = match told {
+            Some(told) => told,
+            None => {
+                let event = latest.as_deref().unwrap_or(event);
+                let old = timeout(PATIENCE, self.old(outgoing, event)).await.ok()?.ok()??;
+                (old.sender, plain_words(&old.content?))
+            }
+        };
+        let mut words = Body { text, html: None };
+        if !self.ghosts.is_ghost(&sender) {
+            // Such lines were for us alone.
+            self.connector(&row.connector).ok()?.instructions(&mut words);
+        }
+        (!words.text.trim().is_empty()).then_some((sender, words.text))
     }
 
     /// What a part answers, for its recipient.
-    pub(super) async fn quote(&self, outgoing: &Outgoing, part: &Part, crossed: &[Message]) -> Option<Quote> {
+    pub(super) async fn quote(
+        &self,
+        row: &Row,
+        outgoing: &Outgoing,
+        part: &Part,
+        crossed: &[Message],
+    ) -> Option<Quote> {
         let event = part.reply_to.as_ref()?;
         if !may_see(crossed, event, &outgoing.delivery.to) {
             return None;
         }
-        let fallback = part.fallback.as_ref().and_then(|it| Some((UserId::parse(&it.sender).ok()?, it.text.clone())));
-        let (sender, words) = match fallback {
-            Some(known) => known,
-            None => self.words_of(outgoing, event).await?,
-        };
+        let (sender, words) = self.words_of(row, outgoing, event, part.fallback.as_ref()).await?;
         Some(Quote { author: self.name_of(&outgoing.room, &sender).await, text: excerpt(&words) })
     }
 

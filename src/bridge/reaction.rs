@@ -13,7 +13,7 @@ use crate::{
     ids::RemoteUserId,
     matrix::content::Annotation,
     message::Body,
-    store::{Error, Message, Pending, Reacted, Tx, now},
+    store::{Error, Message, Pending, Reacted, Row, Tx, now},
 };
 use ruma::{EventId, OwnedEventId, RoomId};
 use serde::{Deserialize, Serialize};
@@ -170,10 +170,10 @@ impl Bridge {
     }
 
     /// The lines that tell of a delivery's reactions.
-    pub(super) async fn reaction_lines(&self, outgoing: &Outgoing, crossed: &[Message]) -> Vec<String> {
+    pub(super) async fn reaction_lines(&self, row: &Row, outgoing: &Outgoing, crossed: &[Message]) -> Vec<String> {
         let mut lines = Vec::new();
         for (n, reaction) in outgoing.reactions.iter().enumerate() {
-            let line = self.reaction_line(outgoing, &reaction.to, &reaction.emoji, crossed, n < QUOTES).await;
+            let line = self.reaction_line(row, outgoing, (&reaction.to, &reaction.emoji), crossed, n < QUOTES).await;
             let own = reaction.writer == outgoing.speaker();
             lines.push(if own { line } else { format!("{}: {line}", reaction.name) });
         }
@@ -183,16 +183,16 @@ impl Bridge {
     /// A reaction in words.
     pub(super) async fn reaction_line(
         &self,
+        row: &Row,
         outgoing: &Outgoing,
-        to: &EventId,
-        emoji: &str,
+        (to, emoji): (&EventId, &str),
         crossed: &[Message],
         with_quote: bool,
     ) -> String {
         if !with_quote || !may_see(crossed, to, &outgoing.delivery.to) {
             return emoji.to_owned();
         }
-        match self.words_of(outgoing, to).await {
+        match self.words_of(row, outgoing, to, None).await {
             Some((_, words)) => self.language.say(&Text::ReactionTo { emoji, quote: &beginning(&words) }),
             None => emoji.to_owned(),
         }

@@ -190,7 +190,10 @@ impl Bridge {
     ) -> Result<bool, Error> {
         let refuse = |text: &Text<'_>| self.decline_row(event, ghost, text);
         let refusal = if self.remote_of(ghost).is_none() {
-            refuse(&Text::NotAnAddress)
+            match self.spelled_otherwise(ghost) {
+                Some(person) => refuse(&Text::OtherSpelling { link: &person.matrix_to_uri().to_string() }),
+                None => refuse(&Text::NotAnAddress),
+            }
         } else if !self.permissions.may_begin_in(&event.room, &event.sender, &self.ghosts.server) {
             refuse(self.why_not_begin(&event.sender))
         } else if let Some(known) = self.known_conversation(tx, event, ghost, direct).await? {

@@ -83,6 +83,7 @@ pub(super) fn cause(reason: Reason) -> Cause {
     match reason {
         Reason::UnknownRecipient
         | Reason::NobodyThere
+        | Reason::AddressLetters
         | Reason::MailboxFull
         | Reason::Refused
         | Reason::Unreachable

@@ -117,6 +117,10 @@ pub enum Text<'a> {
     ConversationHere,
     TooMuch(Deed, Reached),
     NotAnAddress,
+    /// The person has another ghost.
+    OtherSpelling {
+        link: &'a str,
+    },
     ClaimFailed {
         address: &'a str,
     },
@@ -250,6 +254,7 @@ impl Language {
             Text::BotEncrypted => self.look_up("bot-encrypted", &[]),
             Text::ClaimFailed { address } => self.look_up("claim-failed", &[("address", address)]),
             Text::NotAnAddress => self.look_up("not-an-address", &[]),
+            Text::OtherSpelling { link } => self.look_up("other-spelling", &[("link", link)]),
             Text::EncryptedRoom => self.look_up("encrypted-room", &[]),
             Text::Topic { person } => self.look_up("topic", &[("person", person)]),
             Text::Changed(changed) => self.changed(*changed),
@@ -359,19 +364,7 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_sentence() {
-        use Reason::*;
-        for reason in [
-            UnknownRecipient,
-            NobodyThere,
-            MailboxFull,
-            Refused,
-            TooLarge,
-            Unreachable,
-            Busy,
-            AccessDenied,
-            Unreadable,
-            Internal,
-        ] {
+        for reason in Reason::ALL {
             for language in [Language::De, Language::En] {
                 let said = language.say(&Text::DeliveryFailed { recipient: "bob@example.org", reason });
                 assert!(said.contains("bob@example.org") && !said.contains("nknown local"), "{said}");

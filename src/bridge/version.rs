@@ -45,6 +45,16 @@ pub(super) fn versions(row: &Row, outgoing: &Outgoing) -> Vec<Version> {
 }
 
 impl Bridge {
+    /// The edit whose words the recipient of a delivery was last sent of an event; `None`: its first ones.
+    pub(super) async fn latest(
+        &self,
+        row: &Row,
+        outgoing: &Outgoing,
+        event: &EventId,
+    ) -> Result<Option<OwnedEventId>, Failure> {
+        Ok(self.store.version(event, &row.connector, &outgoing.delivery.to).await?)
+    }
+
     /// What the recipient of a delivery was last sent of an event. `first`: the event as it stands on the homeserver.
     pub(super) async fn got(
         &self,
@@ -53,7 +63,7 @@ impl Bridge {
         event: &EventId,
         first: Option<Old>,
     ) -> Result<Got, Failure> {
-        Ok(match self.store.version(event, &row.connector, &outgoing.delivery.to).await? {
+        Ok(match self.latest(row, outgoing, event).await? {
             Some(edit) => Got { words: self.old(outgoing, &edit).await?, is_edit: true },
             None => Got { words: first, is_edit: false },
         })

@@ -6,7 +6,7 @@
 //! | `address`, `text` | pure: addresses, and words in the forms of mail |
 //! | `compose`, `dkim` | pure: a delivery becomes a mail, and is signed |
 //! | `mime`, `fields`, `parse`, `quote`, `report`, `arrival` | pure: a mail becomes an arrival or a receipt |
-//! | `automatic`, `loops` | pure: mail that a machine wrote, and mail that goes round |
+//! | `automatic`, `loops`, `left` | pure: mail that a machine wrote, that goes round, that is too large to be fetched |
 //! | `authentication` | whether a mail is from whom it says; pure, but for its `check` |
 //! | `smtp`, `lmtp`, `imap` | the sockets |
 //! | `door` | what the listening half needs of the bridge |
@@ -23,6 +23,7 @@ mod fields;
 #[cfg(test)]
 mod fixture;
 mod imap;
+mod left;
 mod lmtp;
 mod loops;
 mod mime;

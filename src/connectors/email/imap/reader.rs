@@ -1,11 +1,15 @@
 //! One connection to a mailbox, in a thread of its own: what is new is read, then waited for.
 
 use super::{
+    Account,
     mailbox::{Ended, Mailbox, failed, sign_in},
     position::{Position, day},
     stream::{Allowance, SOCKET_TIME, Stream},
 };
-use crate::failure::{Failure, Reason};
+use crate::{
+    connectors::email::{left, mime::headers::HEADER},
+    failure::{Failure, Reason},
+};
 use bytes::Bytes;
 use imap::{Session, types::UnsolicitedResponse};
 use std::{
@@ -141,11 +145,16 @@ impl Reader {
     fn read_group(&mut self, uids: &[u32]) -> Result<(), Failure> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         for (uid, size) in self.wanted(uids)? {
-            let full = bytes + size > BATCH_BYTES || self.mailbox.suspect.is_some();
+            let is_large = self.is_too_large(size);
+            let full = bytes + size > BATCH_BYTES || self.mailbox.suspect.is_some() || is_large;
             if full && !batch.is_empty() {
                 self.read_batch(&batch, bytes)?;
                 batch.clear();
                 bytes = 0;
+            }
+            if is_large {
+                self.read_header(uid, size)?;
+                continue;
             }
             batch.push(uid);
             bytes += size;
@@ -167,21 +176,21 @@ impl Reader {
             let (Some(uid), Some(size)) = (mail.uid.filter(|uid| uids.contains(uid)), mail.size) else { continue };
             let came = mail.internal_date().map(|date| date.timestamp());
             let is_history = self.history.zip(came).is_some_and(|(history, came)| came < history);
-            if !is_history && self.can_be_read(uid, size.into()) {
+            if !is_history && self.can_be_read(uid) {
                 wanted.insert(uid, size.into());
             }
         }
         Ok(wanted)
     }
 
+    fn is_too_large(&self, size: u64) -> bool {
+        size > self.mailbox.account.max_size
+    }
+
     /// What cannot be read is left in the mailbox, for a person to look at.
-    fn can_be_read(&self, uid: u32, size: u64) -> bool {
+    fn can_be_read(&self, uid: u32) -> bool {
         let account = &self.mailbox.account;
-        let (server, mailbox, limit) = (&account.server, &account.mailbox, account.max_size);
-        if size > limit {
-            warn!(%server, mailbox, uid, size, limit, "IMAP: a mail is too large and stays in the mailbox");
-            return false;
-        }
+        let (server, mailbox) = (&account.server, &account.mailbox);
         if self.mailbox.gives_up_on(uid) {
             error!(%server, mailbox, uid, "IMAP: a mail could not be fetched in many tries and stays in the mailbox");
             return false;
@@ -207,11 +216,38 @@ impl Reader {
         drop(found);
         let mut arrivals = Vec::new();
         for (uid, raw) in &mails {
-            if self.can_be_read(*uid, raw.len() as u64) {
-                arrivals.extend(self.mailbox.arrivals(raw)?);
-            }
+            let size = raw.len() as u64;
+            // The server has named another size.
+            let cut = self.is_too_large(size).then(|| self.left_behind(*uid, raw, size));
+            arrivals.extend(self.mailbox.arrivals(cut.as_ref().unwrap_or(raw))?);
         }
         self.advance(arrivals, uids.last().copied().unwrap_or(0))
+    }
+
+    /// Of a mail that is too large people are told who has written and what about.
+    fn read_header(&mut self, uid: u32, size: u64) -> Result<(), Failure> {
+        self.may_go_on()?;
+        self.fetching = Some(uid);
+        self.allowance.set(HEADER as u64);
+        let query = format!("(UID BODY.PEEK[HEADER]<0.{HEADER}>)");
+        let found = self.talk("UID FETCH", |session| session.uid_fetch(set(&[uid]), query));
+        self.allowance.set(0);
+        let found = found?;
+        self.fetching = None;
+        let header = found.iter().filter(|mail| mail.uid == Some(uid)).find_map(|mail| mail.header());
+        let raw = header.map(|header| self.left_behind(uid, header, size));
+        drop(found);
+        let arrivals = match raw {
+            Some(raw) => self.mailbox.arrivals(&raw)?,
+            None => Vec::new(),
+        };
+        self.advance(arrivals, uid)
+    }
+
+    fn left_behind(&self, uid: u32, beginning: &[u8], size: u64) -> Bytes {
+        let Account { server, mailbox, max_size: limit, .. } = &*self.mailbox.account;
+        warn!(%server, mailbox, uid, size, limit, "IMAP: a mail is too large and stays in the mailbox");
+        left::mark(beginning, size)
     }
 
     fn advance(&mut self, arrivals: Vec<crate::message::RawArrival>, last: u32) -> Result<(), Failure> {

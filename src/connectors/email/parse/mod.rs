@@ -14,9 +14,9 @@ mod walk;
 
 use super::{
     address::Identity,
-    automatic,
+    automatic, left,
     mime::{Part, headers::Headers},
-    text::subject,
+    text::{clean, subject},
 };
 use crate::{
     ids::{RemoteMessageId, RemoteUserId},
@@ -40,7 +40,11 @@ impl Reader<'_> {
     /// original attached. A mail without any sender is from nobody: it is shown all the same. `mail`: that in `raw`.
     pub fn read(&self, mail: &Part<'_>, raw: &RawArrival) -> Arrival {
         let (from, from_name) = mail.headers.sender().unwrap_or_else(nobody);
-        let content = if self.is_readable(raw) { self.content(mail, raw) } else { None };
+        let content = match left::size(&raw.raw) {
+            Some(size) => Some(self.left_behind(mail, size)),
+            None if self.is_readable(raw) => self.content(mail, raw),
+            None => None,
+        };
         let content = content.unwrap_or_else(|| self.beyond(raw));
         let subject = subject::bare(mail.headers.subject());
         let original = (!content.is_whole).then(|| original::of(&raw.raw, subject.as_deref()));
@@ -125,6 +129,17 @@ impl Reader<'_> {
         } else {
             subject::bare(mail.headers.subject()).unwrap_or_else(|| self.language.look_up("mail-empty", &[]))
         };
+    }
+
+    /// Says of a mail that lies elsewhere what it is about.
+    fn left_behind(&self, mail: &Part<'_>, size: u64) -> Content {
+        let megabytes = (size.saturating_add(500_000) / 1_000_000).max(1).to_string();
+        let text = self.language.look_up("mail-left-in-mailbox", &[("size", &megabytes)]);
+        let subject = clean::line(mail.headers.subject(), clean::SUBJECT);
+        let about = (!subject.is_empty()).then(|| self.language.look_up("mail-subject", &[("value", &subject)]));
+        let text = [Some(text), about].into_iter().flatten().collect::<Vec<_>>().join("\n");
+        let body = Body { text, html: None };
+        Content { body, attachments: Vec::new(), reaction: None, reacts: false, is_whole: true }
     }
 
     fn beyond(&self, raw: &RawArrival) -> Content {

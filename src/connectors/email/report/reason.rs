@@ -116,6 +116,7 @@ fn by_code(code: (u16, u16, u16)) -> Option<Reason> {
         (_, 3, 1 | 2) => Reason::Busy,
         (_, 4, 5) => Reason::Busy,
         (_, 4, _) => Reason::Unreachable,
+        (_, 6, 7..=9) => Reason::AddressLetters,
         (_, 7, _) => Reason::Refused,
         _ => return None,
     })
@@ -143,6 +144,8 @@ mod tests {
             ("5.2.3", Reason::TooLarge),
             ("4.4.7", Reason::Unreachable),
             ("5.7.1", Reason::Refused),
+            ("5.6.7", Reason::AddressLetters),
+            ("5.6.1", Reason::Refused),
             ("", Reason::Refused),
             ("x", Reason::Refused),
             ("99999999999.1.1", Reason::Refused),

@@ -67,7 +67,7 @@ impl Envelope {
         // RFC 6531 section 3.1: who offers SMTPUTF8 offers 8BITMIME too.
         if mail.needs_utf8 && !(peer.offers(EXT_SMTP_UTF8) && peer.offers(EXT_8BIT_MIME)) {
             let detail = format!("{name} does not take addresses with letters beyond ASCII (SMTPUTF8)");
-            return Err(Failure::permanent(Reason::Refused, detail));
+            return Err(Failure::permanent(Reason::AddressLetters, detail));
         }
         if require_tls && let Err(why) = peer.can_require_tls() {
             // An admin must mend this, and then the mail goes out.
@@ -211,7 +211,7 @@ mod tests {
         assert!(said.ends_with(" ORCPT=utf-8;j\u{f6}rg\\x{2B}a\\x{3D}b@example.org\r\n"), "{said}");
         for offers in [&["SMTPUTF8"][..], &["8BITMIME"], &[]] {
             let failure = told(&mail, offers, Reports::All, false).unwrap_err();
-            assert_eq!((failure.reason, failure.is_permanent()), (Reason::Refused, true));
+            assert_eq!((failure.reason, failure.is_permanent()), (Reason::AddressLetters, true));
             assert!(failure.detail.contains("beyond ASCII") && !failure.detail.contains("rg"), "{}", failure.detail);
         }
     }

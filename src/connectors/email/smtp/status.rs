@@ -23,6 +23,10 @@ const PERMANENT: &[(Status, Reason)] = &[
     // No such domain, or none that takes mail: most often a slip of the pen.
     ((4, 4), UnknownRecipient),
     ((4, 310), UnknownRecipient),
+    // RFC 6531 section 3.3 and 3.4: addresses beyond ASCII, or mails with such.
+    ((6, 7), AddressLetters),
+    ((6, 8), AddressLetters),
+    ((6, 9), AddressLetters),
 ];
 
 /// By subject, for details with no line of their own. System and protocol (3 and 5) say nothing about the reason, nor
@@ -257,7 +261,7 @@ mod tests {
         ),
         (Content, "554 Transaction failed Reject due to policy restrictions.", Refused),
         (Content, "550 5.6.0 Lone CR or LF in body", Refused),
-        (Recipient, "553 5.6.7 non-ASCII addresses not permitted for that recipient", Refused),
+        (Recipient, "553 5.6.7 non-ASCII addresses not permitted for that recipient", AddressLetters),
         (Recipient, "550 Administrative prohibition", Refused),
         (
             Recipient,

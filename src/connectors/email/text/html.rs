@@ -78,7 +78,7 @@ fn is_worth_showing(words: &str, target: &str) -> bool {
     !words.is_empty() && !same(words, target) && !same(words, bare)
 }
 
-/// What `html2text` writes for each element: nothing but links, lists and quotes is marked.
+/// What `html2text` writes for each element: nothing but links, lists, quotes and what is struck out is marked.
 #[derive(Clone, Debug, Default)]
 struct Plain {
     targets: Vec<String>,
@@ -112,12 +112,13 @@ impl TextDecorator for Plain {
         String::new()
     }
 
+    /// Without a mark what no longer holds would be said as if it did.
     fn decorate_strikeout_start(&self) -> (String, ()) {
-        Default::default()
+        ("~~".to_owned(), ())
     }
 
     fn decorate_strikeout_end(&self) -> String {
-        String::new()
+        "~~".to_owned()
     }
 
     fn decorate_code_start(&self) -> (String, ()) {
