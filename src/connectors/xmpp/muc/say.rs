@@ -1,11 +1,18 @@
 //! Handing a delivery to a room. It counts when the room has said it back to us, and only then.
 
 use super::{
-    compose, names,
+    compose,
+    keeper::ask_whether_inside,
+    names,
     rooms::{Echo, Rooms, Standing},
 };
 use crate::{
-    connectors::xmpp::{address::message_of, component::Component, convert::outgoing::Composed, xml::ns},
+    connectors::xmpp::{
+        address::{Identity, message_of},
+        component::Component,
+        convert::outgoing::Composed,
+        xml::ns,
+    },
     failure::{Failure, Reason},
     ids::{LocalUser, RemoteMessageId, RemoteRoomId},
     message::Sent,
@@ -23,6 +30,7 @@ const ECHO: Duration = Duration::from_secs(30);
 pub async fn say(
     rooms: &Rooms,
     component: &Component,
+    identity: &Identity,
     user: &LocalUser,
     room: &RemoteRoomId,
     composed: Composed,
@@ -45,8 +53,13 @@ pub async fn say(
     let mut first = None;
     for id in &ids {
         let echo = timeout(ECHO, echo(rooms, id)).await;
-        let echo = echo.map_err(|_| Failure::transient(Reason::Unreachable, "the room has not said it back"))??;
-        first.get_or_insert(echo);
+        let echo = echo.map_err(|_| Failure::transient(Reason::Unreachable, "the room has not said it back"))?;
+        match echo {
+            Err(failure) if has_forgotten(rooms, component, identity, &bare, user, &failure).await => {
+                return Err(Failure::transient(Reason::Busy, "the room had forgotten the writer, who goes in again"));
+            }
+            echo => first.get_or_insert(echo?),
+        };
     }
     let own = composed.message;
     let Some(Echo { nick, id }) = first else { return Err(Failure::permanent(Reason::Unreadable, "nothing to say")) };
@@ -69,12 +82,29 @@ pub async fn say_privately(
     Ok(composed.message)
 }
 
-fn bare(room: &RemoteRoomId) -> Result<BareJid, Failure> {
+/// Whether a room takes nothing because it does not know any more that the writer is in it: after its service has ended
+/// and begun without a word, for one.
+async fn has_forgotten(
+    rooms: &Rooms,
+    component: &Component,
+    identity: &Identity,
+    room: &BareJid,
+    user: &LocalUser,
+    failure: &Failure,
+) -> bool {
+    if !failure.detail.starts_with("not-acceptable") {
+        return false;
+    }
+    let Some(nick) = rooms.nick_of(room, user) else { return true };
+    ask_whether_inside(rooms, component, identity, room, user, &nick).await == Some(false)
+}
+
+pub(super) fn bare(room: &RemoteRoomId) -> Result<BareJid, Failure> {
     BareJid::new(room.as_str()).map_err(|_| Failure::permanent(Reason::UnknownRecipient, "this is no room"))
 }
 
 /// Waits until the writer is in the room.
-async fn enter(rooms: &Rooms, room: &BareJid, user: &LocalUser) -> Result<(), Failure> {
+pub(super) async fn enter(rooms: &Rooms, room: &BareJid, user: &LocalUser) -> Result<(), Failure> {
     let absent = || Failure::permanent(Reason::NotInRoom, "the writer is not to be in the room");
     let entered = async {
         let mut changes = rooms.changes();
