@@ -4,7 +4,12 @@ use crate::common::{
     hall::{ANNA, BOB, Hall},
     servers,
 };
-use std::process::Command;
+use serde_json::Value;
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+use tokio::time::sleep;
 
 /// Has Prosody forget that somebody is in a room, as after a fault of its own: neither they nor the others hear of it.
 fn forget(room: &str, nick: &str) {
@@ -42,16 +47,13 @@ async fn whoever_hears_nothing_asks_whether_they_are_in_the_room_still() {
     forget(&hall.there.address, ANNA);
     hall.there.say(&hall.bob, "Von Anna nicht gehört");
     // Nobody of the staff says anything: only the question finds it out, a minute after the last word.
-    let again = hall.bob.told().len();
-    let is_anna = |told: &serde_json::Value| told["sender"] == *hall.there.occupant(ANNA) && told["type"].is_null();
-    for _ in 0..2 {
-        let came = async || hall.bob.told()[again..].iter().any(is_anna);
-        for _ in 0..50 {
-            if came().await {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-        }
+    let before = hall.bob.told().len();
+    let is_anna = |told: &Value| told["sender"] == *hall.there.occupant(ANNA) && told["type"].is_null();
+    // Longer than anything else takes: a minute of silence, and the next look after it.
+    let since = Instant::now();
+    while !hall.bob.told()[before..].iter().any(is_anna) {
+        assert!(since.elapsed() < Duration::from_secs(120), "she has not come back");
+        sleep(Duration::from_secs(1)).await;
     }
     hall.anna.wait_for_words(&hall.room, &hall.ghost, "Von Anna nicht gehört").await;
     hall.hear("Und weiter").await;

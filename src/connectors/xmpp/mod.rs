@@ -115,7 +115,9 @@ impl Connector for Xmpp {
             return muc::say(&self.rooms, &self.component, &self.identity, user, &room, composed).await;
         }
         let message = match self.room_of(&delivery.to) {
-            Some(room) => muc::say_privately(&self.rooms, &self.component, user, &room, composed).await?,
+            Some(room) => {
+                muc::say_privately(&self.rooms, &self.component, &self.identity, user, &room, composed).await?
+            }
             None => {
                 self.component.send(composed.stanzas, composed.message.to_string()).await?;
                 composed.message

@@ -44,8 +44,11 @@ pub async fn say(
     // What an earlier attempt has brought into the room is not said again.
     let is_new = |stanza: &Element| stanza.attr("id").is_none_or(|id| !matches!(rooms.said_back(id), Some(Ok(_))));
     let stanzas: Vec<Element> = composed.stanzas.into_iter().filter(is_new).map(compose::for_room).collect();
-    if !stanzas.is_empty() {
-        component.send(stanzas, composed.message.to_string()).await?;
+    let why = async |failure| why(rooms, component, identity, &bare, user, failure).await;
+    if !stanzas.is_empty()
+        && let Err(failure) = component.send(stanzas, composed.message.to_string()).await
+    {
+        return Err(why(failure).await);
     }
     if !proved_by_echo {
         return Ok(Sent { message: composed.message, subject: None, receipt_follows: false, said_as: None });
@@ -55,10 +58,8 @@ pub async fn say(
         let echo = timeout(ECHO, echo(rooms, id)).await;
         let echo = echo.map_err(|_| Failure::transient(Reason::Unreachable, "the room has not said it back"))?;
         match echo {
-            Err(failure) if has_forgotten(rooms, component, identity, &bare, user, &failure).await => {
-                return Err(Failure::transient(Reason::Busy, "the room had forgotten the writer, who goes in again"));
-            }
-            echo => first.get_or_insert(echo?),
+            Ok(echo) => first.get_or_insert(echo),
+            Err(failure) => return Err(why(failure).await),
         };
     }
     let own = composed.message;
@@ -72,31 +73,41 @@ pub async fn say(
 pub async fn say_privately(
     rooms: &Rooms,
     component: &Component,
+    identity: &Identity,
     user: &LocalUser,
     room: &RemoteRoomId,
     composed: Composed,
 ) -> Result<RemoteMessageId, Failure> {
-    enter(rooms, &bare(room)?, user).await?;
+    let bare = bare(room)?;
+    enter(rooms, &bare, user).await?;
     let stanzas = composed.stanzas.into_iter().map(compose::private).collect();
-    component.send(stanzas, composed.message.to_string()).await?;
-    Ok(composed.message)
+    match component.send(stanzas, composed.message.to_string()).await {
+        Ok(()) => Ok(composed.message),
+        Err(failure) => Err(why(rooms, component, identity, &bare, user, failure).await),
+    }
 }
 
-/// Whether a room takes nothing because it does not know any more that the writer is in it: after its service has ended
-/// and begun without a word, for one.
-async fn has_forgotten(
+/// Why a room has not taken something. That it does not know any more that the writer is in it passes: after its service has
+/// ended and begun without a word, for one.
+async fn why(
     rooms: &Rooms,
     component: &Component,
     identity: &Identity,
     room: &BareJid,
     user: &LocalUser,
-    failure: &Failure,
-) -> bool {
+    failure: Failure,
+) -> Failure {
     if !failure.detail.starts_with("not-acceptable") {
-        return false;
+        return failure;
     }
-    let Some(nick) = rooms.nick_of(room, user) else { return true };
-    ask_whether_inside(rooms, component, identity, room, user, &nick).await == Some(false)
+    let is_in = match rooms.nick_of(room, user) {
+        Some(nick) => ask_whether_inside(rooms, component, identity, room, user, &nick).await,
+        None => Some(false),
+    };
+    match is_in {
+        Some(false) => Failure::transient(Reason::Busy, "the room had forgotten the writer, who goes in again"),
+        _ => failure,
+    }
 }
 
 pub(super) fn bare(room: &RemoteRoomId) -> Result<BareJid, Failure> {
