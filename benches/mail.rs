@@ -121,6 +121,7 @@ fn has_sender(mail: &[u8]) -> bool {
 fn one(runtime: &tokio::runtime::Runtime, connector: &Arc<dyn Connector>, path: &Path, tally: &mut Tally) {
     let bytes = mail(path);
     let raw = RawArrival {
+        also: None,
         source: SourceId::new("source"),
         lane: String::new(),
         to: LocalUser::new("anna"),

@@ -24,7 +24,7 @@ static CONNECTOR: LazyLock<Arc<dyn Connector>> = LazyLock::new(|| {
 /// Reads a mail and renders it. Whatever stands in it, the message says something, and no name has a control in it.
 pub fn read(mail: Vec<u8>) {
     let raw = RawArrival {
-        source: SourceId::new("source"),
+        also: None, source: SourceId::new("source"),
         lane: String::new(),
         to: LocalUser::new("anna"),
         raw: mail.into(),

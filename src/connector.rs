@@ -2,7 +2,7 @@
 
 use crate::{
     failure::Failure,
-    ids::{LocalUser, RemoteRoomId, RemoteUserId},
+    ids::{LocalUser, Password, RemoteRoomId, RemoteUserId},
     message::{Body, Delivery, Form, Inbound, Instructions, RawArrival, ReadMark, Sent, Typing},
     metrics,
     store::Store,
@@ -99,6 +99,12 @@ pub trait Connector: Send + Sync + 'static {
 
     /// The remote room in which this person is, and gets all that the room gets; `None` for who is reached by themself.
     fn room_of(&self, _person: &RemoteUserId) -> Option<RemoteRoomId> {
+        None
+    }
+
+    /// How the ids of all who are known only by this remote room begin, and of nobody else; `None` if nothing tells them so.
+    /// No I/O.
+    fn occupants_of(&self, _room: &RemoteRoomId) -> Option<String> {
         None
     }
 
@@ -240,12 +246,15 @@ pub trait Directory: Send + Sync {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoomProfile {
     pub name: Option<String>,
+    /// Whether nobody comes in without a password.
+    pub needs_password: bool,
 }
 
 /// A remote room, and who of ours is to be in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attendance {
     pub room: RemoteRoomId,
+    pub password: Option<Password>,
     /// Never empty.
     pub staff: Vec<Attendee>,
 }

@@ -8,6 +8,7 @@
 //! | [`LocalUser`] | the bridge from a Matrix id, a connector from one of our own addresses | both |
 //! | [`DeliveryId`] | the router, once per Matrix event | connectors, to name what they send |
 //! | [`SourceId`] | whoever puts a row into a queue | the store, to recognise a repeat |
+//! | [`Password`] | the bot, from what somebody has typed | the connector of the room that it opens |
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -63,6 +64,26 @@ text_id! {
 text_id! {
     /// Names one Matrix event on its way out: 26 characters of lower-case base32, random, kept with the queue row.
     DeliveryId
+}
+
+/// What lets people into a remote room. It never stands in a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password")
+    }
 }
 
 impl DeliveryId {

@@ -40,6 +40,9 @@ pub struct Delivery {
     /// What a remote room is about from now on, and nothing else; `body` is empty or says the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
+    /// What the writer does in a remote room to what is somebody else's, and nothing else; `body` is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moderates: Option<Moderation>,
     pub body: Body,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,
@@ -53,6 +56,18 @@ pub struct Writer {
     pub user: LocalUser,
     /// The name that people see, as the writer's Matrix profile has it.
     pub name: String,
+}
+
+/// What a member of staff does in a remote room to what is somebody else's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moderation {
+    /// Somebody is to go, and may not come back if it is `for_good`.
+    SendAway { who: RemoteUserId, for_good: bool, reason: Option<String> },
+    /// Somebody who was sent away for good may come back.
+    LetIn { who: RemoteUserId },
+    /// What somebody has said is to be gone.
+    TakeAway { message: RemoteMessageId },
 }
 
 /// A form of a message that not every network has.
@@ -133,6 +148,8 @@ pub struct Sent {
 pub struct RawArrival {
     /// The same for a repeat of the same thing, however it came.
     pub source: SourceId,
+    /// Another name that is the same for a repeat, where the network has two: whatever came under either of them has come.
+    pub also: Option<SourceId>,
     /// Arrivals of one lane reach Matrix in the order in which they were accepted.
     pub lane: String,
     /// For whom it is.
@@ -196,6 +213,8 @@ pub enum Happening {
     Present(Vec<Occupant>),
     /// What the room is about.
     Topic(String),
+    /// What the room is called.
+    Named(String),
     /// One of ours is not there any more, or was not let in, and will not come back by themself.
     Shut {
         user: LocalUser,

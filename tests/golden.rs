@@ -104,6 +104,7 @@ async fn every_mail_is_shown_as_its_reviewed_page_says() {
     let mut wrong = Vec::new();
     for path in &mails {
         let raw = RawArrival {
+            also: None,
             source: SourceId::new("source"),
             lane: String::new(),
             to: LocalUser::new("anna"),

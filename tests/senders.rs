@@ -41,7 +41,7 @@ async fn checking(texts: &[(&str, Option<&str>)]) -> Arc<dyn Connector> {
 
 async fn attempt(connector: &Arc<dyn Connector>, mail: &str, attempt: u32) -> Option<Arrival> {
     let (source, to) = (SourceId::new("source"), LocalUser::new("anna"));
-    let raw = RawArrival { source, lane: String::new(), to, raw: mail.to_owned().into() };
+    let raw = RawArrival { also: None, source, lane: String::new(), to, raw: mail.to_owned().into() };
     match connector.read(&raw, attempt).await {
         Ok(Inbound::Message(arrival)) => Some(*arrival),
         Ok(other) => panic!("{other:?}"),

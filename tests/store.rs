@@ -142,6 +142,7 @@ fn done() -> Outcome {
 
 fn arrival(source: &str, lane: &str) -> RawArrival {
     RawArrival {
+        also: None,
         source: SourceId::new(source),
         lane: lane.into(),
         to: LocalUser::new("anna"),

@@ -289,6 +289,7 @@ mod cases {
         assert_eq!(store.messages("email", &fehmarn::ids::RemoteMessageId::new("<last@x>")).await.unwrap().len(), 1);
         assert_eq!(store.cursor("email", "imap").await.unwrap().as_deref(), Some("7"));
         let again = RawArrival {
+            also: None,
             source: fehmarn::ids::SourceId::new("abc"),
             lane: "l".into(),
             to: fehmarn::ids::LocalUser::new("anna"),

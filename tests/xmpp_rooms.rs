@@ -2,106 +2,16 @@
 
 use crate::{
     common::{
-        ChatRoom, Contact, Fehmarn, Setup, Staff, body,
+        ChatRoom, Contact, Setup, Staff,
         chat_room::stanza_id,
         events::{event_id, text},
+        hall::{ANNA, BOB, Hall, alias, ghost_of, join_by, wait_until},
         sender, servers,
     },
     xmpp_kill::restart_prosody,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-
-/// Anna of the staff and Bob outside, in one room.
-struct Hall {
-    fehmarn: Fehmarn,
-    anna: Staff,
-    bob: Contact,
-    there: ChatRoom,
-    /// The Matrix room.
-    room: String,
-    /// The ghosts of the remote room and of Bob in it.
-    keeper: String,
-    ghost: String,
-}
-
-/// Bob's name in the room.
-const BOB: &str = "Bob";
-const ANNA: &str = "Anna Muster";
-
-impl Hall {
-    async fn begin() -> Self {
-        Self::begin_with(Setup::with_xmpp()).await
-    }
-
-    async fn begin_with(setup: Setup) -> Self {
-        let bob = Contact::new("Bob").await;
-        let there = ChatRoom::new(&bob, BOB).await;
-        Self::pair(setup.start().await, bob, there).await
-    }
-
-    /// Anna asks the bot for the room.
-    async fn pair(fehmarn: Fehmarn, bob: Contact, there: ChatRoom) -> Self {
-        let anna = Staff::new(ANNA).await;
-        let keeper = fehmarn.slot().ghost_of("xmpp", &format!("room:{}", there.address));
-        let ghost = ghost_of(&fehmarn, &there, BOB);
-        let office = anna.direct_chat(&fehmarn.slot().bot_id()).await;
-        anna.say(&office, &format!("raum {}", there.address)).await;
-        let room = anna.wait_for_invitation(&keeper).await;
-        anna.join(&room).await;
-        there.wait_for_member(&bob, ANNA).await;
-        anna.wait_for_member(&room, &ghost, "join").await;
-        Self { fehmarn, anna, bob, there, room, keeper, ghost }
-    }
-
-    fn ghost_of(&self, nick: &str) -> String {
-        ghost_of(&self.fehmarn, &self.there, nick)
-    }
-
-    /// Bob says something, and Anna reads it: the event.
-    async fn hear(&self, words: &str) -> Value {
-        self.there.say(&self.bob, words);
-        self.anna.wait_for_words(&self.room, &self.ghost, words).await
-    }
-
-    /// Anna says something, and Bob reads it: the event's id and the stanza.
-    async fn tell(&self, words: &str) -> (String, Value) {
-        let event = self.anna.say(&self.room, words).await;
-        (event, self.there.wait_for_words(&self.bob, ANNA, words).await)
-    }
-
-    /// What this ghost has said in the Matrix room, in order.
-    async fn said_by(&self, ghost: &str) -> Vec<String> {
-        let messages = self.anna.messages(&self.room).await;
-        messages.iter().filter(|event| sender(event) == ghost).map(|event| body(event).to_owned()).collect()
-    }
-}
-
-fn ghost_of(fehmarn: &Fehmarn, there: &ChatRoom, nick: &str) -> String {
-    // As everywhere, a slash may stand in a Matrix id.
-    fehmarn.slot().ghost_of("xmpp", &there.occupant(nick)).replace("=2f", "/")
-}
-
-fn alias(fehmarn: &Fehmarn, there: &ChatRoom) -> String {
-    let ghost = fehmarn.slot().ghost_of("xmpp", &there.address);
-    ghost.replacen('@', "#", 1)
-}
-
-async fn join_by(staff: &Staff, alias: &str) -> (StatusCode, Value) {
-    let alias: String = url::form_urlencoded::byte_serialize(alias.as_bytes()).collect();
-    staff.try_to(Method::POST, &format!("/v3/join/{alias}"), json!({})).await
-}
-
-/// Waits until somebody's membership, as the last event says, is this.
-async fn wait_until(staff: &Staff, room: &str, user: &str, membership: &str) -> Value {
-    staff
-        .wait(&format!("{user} to be {membership} now"), async || {
-            let events = staff.events(room).await;
-            let last = events.into_iter().rfind(|event| text(event, "/state_key") == user);
-            last.filter(|event| text(event, "/content/membership") == membership)
-        })
-        .await
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_said_in_a_room_is_read_once_on_both_sides_and_in_order() {

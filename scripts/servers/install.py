@@ -19,7 +19,7 @@ PACKAGES = {
     "postfix": ["postfix"],
     "dovecot": ["dovecot-core", "dovecot-imapd", "dovecot-lmtpd"],
     "postgres": ["postgresql"],
-    "prosody": ["prosody"],
+    "prosody": ["prosody", "prosody-modules"],
     "web": ["nginx-light", "chromium", "fonts-dejavu-core"],
 }
 # For the certificate and for building Fehmarn: a linker, a C compiler for SQLite and the cryptography.

@@ -15,6 +15,7 @@ run_as_root = true
 daemonize = false
 pidfile = "{home}/prosody.pid"
 data_path = "{home}/data"
+admin_socket = "{home}/prosody.sock"
 log = {{ {{ levels = {{ min = "info" }}, to = "console" }} }}
 interfaces = {{ "{host}" }}
 local_interfaces = {{ "{host}" }}
@@ -28,7 +29,7 @@ http_interfaces = {{ "{host}" }}
 https_ports = {{ }}
 ssl_ports = {{ {tls} }}
 ssl = {{ certificate = "{certificate}", key = "{key}" }}
-modules_enabled = {{ "roster", "saslauth", "disco", "pep", "vcard_legacy", "ping", "smacks", "offline", "register_ibr", "net_multiplex" }}
+modules_enabled = {{ "roster", "saslauth", "disco", "pep", "vcard_legacy", "ping", "smacks", "offline", "register_ibr", "net_multiplex", "admin_shell" }}
 modules_disabled = {{ "tls" }}
 allow_registration = true
 c2s_require_encryption = false
@@ -43,7 +44,7 @@ Component "upload.{domain}" "http_file_share"
   http_file_share_size_limit = 20 * 1024 * 1024
   http_file_share_access = {{ {quoted} }}
 Component "conference.{domain}" "muc"
-  modules_enabled = {{ "muc_mam" }}
+  modules_enabled = {{ "muc_mam", "muc_moderation" }}
 """
 
 SLOT = """Component "{domain}"

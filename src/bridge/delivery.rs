@@ -75,6 +75,10 @@ pub(super) enum Purpose {
     },
     /// What the room is about has changed.
     Topic,
+    /// Staff do in a remote room what `delivery.moderates` says. `of`: the message that it is about.
+    Moderation {
+        of: Option<OwnedEventId>,
+    },
 }
 
 /// One event of a delivery.
@@ -122,7 +126,13 @@ impl Outgoing {
             Purpose::Message | Purpose::Topic => self.parts.last().map(|part| &part.event),
             Purpose::Correction { of, .. } | Purpose::Withdrawal { of } => Some(of),
             Purpose::Reaction { to, .. } => Some(to),
+            Purpose::Moderation { of } => of.as_ref(),
         }
+    }
+
+    /// Whether it says something, and does not only change what the room is.
+    pub(super) fn is_of_room(&self) -> bool {
+        matches!(self.purpose, Purpose::Topic | Purpose::Moderation { .. })
     }
 }
 
@@ -301,6 +311,7 @@ impl Bridge {
                 replaces: None,
                 takes_back: None,
                 topic: None,
+                moderates: None,
                 body: Body::default(),
                 attachments: Vec::new(),
                 written_at: event.at,

@@ -250,6 +250,7 @@ impl Bridge {
         for message in crossed.iter().filter(|message| has_arrived(message) && can_delete(message)) {
             self.withdraw(event, scene, target, message, work);
         }
+        self.take_away_there(event, scene, target, &crossed, work);
         is_gone |= crossed.iter().any(|message| has_arrived(message) && !can_delete(message));
         if is_gone {
             let once = format!("gone {target}");

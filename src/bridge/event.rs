@@ -26,6 +26,7 @@ pub(super) enum Kind {
         membership: Change,
         name: Option<String>,
         direct: bool,
+        reason: Option<String>,
     },
     Said(Box<Said>),
     Reaction(Annotation),
@@ -95,6 +96,8 @@ struct MemberContent {
     displayname: Option<String>,
     #[serde(default)]
     is_direct: Option<bool>,
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -148,8 +151,9 @@ impl<'a> Event<'a> {
         let kind = match (kind.as_ref(), state_key.as_deref()) {
             ("m.room.member", Some(user)) => {
                 let user = OwnedUserId::try_from(user).map_err(serde::de::Error::custom)?;
-                let MemberContent { membership, displayname, is_direct } = serde_json::from_str(content)?;
-                Kind::Member { user, membership, name: storable(displayname), direct: is_direct.unwrap_or(false) }
+                let MemberContent { membership, displayname, is_direct, reason } = serde_json::from_str(content)?;
+                let (name, reason, direct) = (storable(displayname), storable(reason), is_direct.unwrap_or(false));
+                Kind::Member { user, membership, name, direct, reason }
             }
             ("m.reaction", None) => match content::annotation(content)? {
                 Some(annotation) => Kind::Reaction(annotation),

@@ -66,6 +66,13 @@ fn escape(address: &str) -> String {
     escaped
 }
 
+impl GhostIds {
+    /// How the ids of all ghosts begin whose addresses begin so.
+    pub(super) fn beginning(&self, connector: &str, address: &str) -> String {
+        format!("@{}{connector}_{}", self.prefix, escape(address))
+    }
+}
+
 fn unescape(escaped: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(escaped.len());
     let mut rest = escaped.bytes();

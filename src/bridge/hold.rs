@@ -118,6 +118,7 @@ pub(super) fn sample(event: &str, text: &str) -> Outgoing {
             replaces: None,
             takes_back: None,
             topic: None,
+            moderates: None,
             body: Body::default(),
             attachments: Vec::new(),
             written_at: 1_000,

@@ -8,7 +8,7 @@ use super::{
     looks::Look,
     original::Wanted,
     relay::Relay,
-    remote_room::Expel,
+    remote_room::{Expel, Readmission},
     status::Shown,
     worker::Done,
 };
@@ -52,6 +52,7 @@ impl Bridge {
             "welcome" => self.welcome(row, &payload::<Welcome>(row)?).await.map(|()| Done::default()),
             "command" => self.answer(row, &payload::<Asked>(row)?).await.map(|()| Done::default()),
             "expel" => self.expel(&payload::<Expel>(row)?).await.map(|()| Done::default()),
+            "readmission" => self.readmit(row, &payload::<Readmission>(row)?).await,
             "looks" => self.renew_looks(&payload::<Look>(row)?).await.map(|()| Done::default()),
             "original" => self.show_original(row, &payload::<Wanted>(row)?).await.map(|()| Done::default()),
             "relay" => self.pass_on(row, &payload::<Relay>(row)?).await.map(|()| Done::default()),
@@ -65,6 +66,7 @@ impl Bridge {
     async fn attempt_arrival(&self, row: &Row) -> Result<Done, Failure> {
         let connector = self.connector(&row.connector)?;
         let raw = RawArrival {
+            also: None,
             source: row.source.clone(),
             lane: row.lane.clone(),
             to: LocalUser::new(row.target.as_str()),

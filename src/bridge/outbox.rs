@@ -54,6 +54,7 @@ impl Bridge {
             }
             Purpose::Withdrawal { of } => self.withdrawal(&outgoing, &known, of),
             Purpose::Topic => Some(topic(&outgoing)),
+            Purpose::Moderation { .. } => Some(written_last(&outgoing)),
         };
         let Some(mut delivery) = delivery else { return Ok(Done::default()) };
         let limit = connector.capabilities().attachment_bytes;
@@ -61,7 +62,7 @@ impl Bridge {
         let follow_up = self.too_large_to_send(&outgoing, &too_large, limit);
         let says_nothing = delivery.body.text.trim().is_empty() && delivery.attachments.is_empty();
         // No reaction any more is something to say as well.
-        let is_empty = says_nothing && delivery.reactions.is_none();
+        let is_empty = says_nothing && delivery.reactions.is_none() && delivery.moderates.is_none();
         if is_empty && (!outgoing.anew || !too_large.is_empty()) {
             return Ok(Done { follow_up, ..Done::default() });
         }
@@ -71,7 +72,7 @@ impl Bridge {
         let mut done = done(row, &outgoing, &known, delivery, &sent, follow_up);
         if trouble_is_told {
             done.follow_up.push(self.sent_after_all(row, &outgoing));
-        } else if outgoing.purpose != Purpose::Topic {
+        } else if !outgoing.is_of_room() {
             done.accepted = self.accepted(row, &outgoing, &sent);
         }
         Ok(done)
@@ -265,6 +266,9 @@ impl Bridge {
     /// What the writer is told after an attempt that failed.
     pub(super) fn delivery_news(&self, row: &Row, failure: &Failure, dead: bool) -> Vec<NewRow> {
         let Ok(outgoing) = outgoing(row) else { return Vec::new() };
+        if let Some(moderation) = &outgoing.delivery.moderates {
+            return if dead { self.not_moderated(row, &outgoing, moderation, failure.reason) } else { Vec::new() };
+        }
         let (recipient, reason, why) = (outgoing.delivery.to.address(), failure.reason, cause(failure.reason));
         let is_passed_on = outgoing.author.is_some();
         let (source, state, text) = if dead && is_passed_on {
@@ -333,7 +337,7 @@ fn done(
         state: MessageState::Sent,
     };
     // A set of reactions takes the place of another: none of them can be taken back by itself, and no withdrawal can.
-    let is_message = delivery.reactions.is_none() && delivery.takes_back.is_none() && delivery.topic.is_none();
+    let is_message = delivery.reactions.is_none() && delivery.takes_back.is_none() && !outgoing.is_of_room();
     let mut messages: Vec<Message> = outgoing.parts.iter().filter(|_| is_message).map(message).collect();
     if let Some((remote_user, remote_message)) = &sent.said_as {
         let as_said = |message: &Message| Message {

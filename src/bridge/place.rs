@@ -35,7 +35,7 @@ fn concerned(outgoing: &Outgoing) -> Vec<&EventId> {
     match &outgoing.purpose {
         Purpose::Correction { of, .. } | Purpose::Withdrawal { of } => events.push(of),
         Purpose::Reaction { to, .. } => events.push(to),
-        Purpose::Message | Purpose::Topic => {}
+        Purpose::Message | Purpose::Topic | Purpose::Moderation { .. } => {}
     }
     // What is passed on within one network is a message there already.
     if outgoing.delivery.audience.len() + outgoing.delivery.copies.len() > 1 || outgoing.author.is_some() {
@@ -49,7 +49,7 @@ impl Bridge {
         let mut crossed = self.store.crossed(&concerned(outgoing)).await?;
         crossed.retain(|message| message.connector == row.connector);
         let target = match &outgoing.purpose {
-            Purpose::Message | Purpose::Topic => None,
+            Purpose::Message | Purpose::Topic | Purpose::Moderation { .. } => None,
             Purpose::Correction { of: target, .. }
             | Purpose::Reaction { to: target, .. }
             | Purpose::Withdrawal { of: target } => Some(target),
@@ -109,8 +109,8 @@ impl Known {
         delivery: &Delivery,
         sent: &Sent,
     ) -> Option<ThreadState> {
-        let is_message = delivery.reaction.is_none() && delivery.takes_back.is_none() && delivery.topic.is_none();
-        if !is_message || self.served.is_some() {
+        let is_message = delivery.reaction.is_none() && delivery.takes_back.is_none();
+        if !is_message || outgoing.is_of_room() || self.served.is_some() {
             return None;
         }
         Some(ThreadState {

@@ -88,7 +88,7 @@ impl Bridge {
         if self.heard_by_bot(tx, event, portals.contains_key(&event.room), work).await? {
             return Ok(());
         }
-        if let Kind::Member { user, membership, name, direct } = &event.kind {
+        if let Kind::Member { user, membership, name, direct, reason } = &event.kind {
             work.attended.extend(self.remote_room_of(user));
             work.attended.extend(portals.get(&event.room).into_iter().flat_map(|portal| self.remote_rooms_in(portal)));
             return match (self.ghosts.is_ghost(user), membership) {
@@ -112,6 +112,8 @@ impl Bridge {
                         self.attendance.remember(event.room.clone(), false);
                     }
                     let portal = portals.entry(event.room.clone()).or_default();
+                    let for_good = *membership == Change::Ban;
+                    self.sent_away_here(event, portal, user, for_good, reason.as_deref(), work);
                     self.gone(tx, &event.room, portal, user).await
                 }
                 _ => Ok(()),

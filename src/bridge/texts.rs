@@ -144,6 +144,19 @@ pub enum Text<'a> {
         name: &'a str,
         parting: &'a Parting,
     },
+    /// What staff have done in a remote room was not done there. `is_back`: whether the one is in this room again.
+    NotSentAway {
+        name: &'a str,
+        reason: Reason,
+        is_back: bool,
+    },
+    NotLetIn {
+        name: &'a str,
+        reason: Reason,
+    },
+    NotTakenAway {
+        reason: Reason,
+    },
     /// Of the bot.
     BotOnlyAlone,
     BotEncrypted,
@@ -250,6 +263,18 @@ impl Language {
             Text::RoomElsewhere { link } => self.look_up("room-elsewhere", &[("link", link)]),
             Text::NowCalled { name } => self.look_up("now-called", &[("name", name)]),
             Text::ShutOut { name, parting } => self.shut_out(name, parting),
+            Text::NotSentAway { name, reason, is_back } => {
+                let values = [("name", *name), ("reason", &self.why_not_there(*reason))];
+                let said = self.look_up("not-sent-away", &values);
+                let next = if *is_back { "not-sent-away-back" } else { "not-sent-away-out" };
+                format!("{said} {}", self.look_up(next, &[("name", name)]))
+            }
+            Text::NotLetIn { name, reason } => {
+                self.look_up("not-let-in", &[("name", name), ("reason", &self.why_not_there(*reason))])
+            }
+            Text::NotTakenAway { reason } => {
+                self.look_up("not-taken-away", &[("reason", &self.why_not_there(*reason))])
+            }
             Text::BotOnlyAlone => self.look_up("bot-only-alone", &[]),
             Text::BotEncrypted => self.look_up("bot-encrypted", &[]),
             Text::ClaimFailed { address } => self.look_up("claim-failed", &[("address", address)]),
@@ -273,6 +298,15 @@ impl Language {
         }
     }
 
+    /// Why staff cannot do in a remote room what they may do here.
+    fn why_not_there(self, reason: Reason) -> String {
+        match reason {
+            Reason::Refused => self.look_up("no-rights-there", &[]),
+            Reason::UnknownRecipient => self.look_up("not-there-any-more", &[]),
+            reason => self.look_up(&format!("reason-{}", reason.key()), &[]),
+        }
+    }
+
     fn shut_out(self, name: &str, parting: &Parting) -> String {
         let said = match parting {
             Parting::Banned(_) => self.look_up("shut-out-banned", &[("name", name)]),
@@ -288,7 +322,11 @@ impl Language {
             }
             _ => String::new(),
         };
-        format!("{said} {words} {}", self.look_up("shut-out-next", &[])).replace("  ", " ")
+        let next = match parting {
+            Parting::NeedsPassword => "shut-out-password-next",
+            _ => "shut-out-next",
+        };
+        format!("{said} {words} {}", self.look_up(next, &[])).replace("  ", " ")
     }
 
     /// What people can do about a message that was given up; nothing where another attempt would end alike.

@@ -40,7 +40,9 @@ pub(super) fn versions(row: &Row, outgoing: &Outgoing) -> Vec<Version> {
         Purpose::Correction { of, .. } => {
             outgoing.parts.last().and_then(|part| edited((of, part))).into_iter().collect()
         }
-        Purpose::Reaction { .. } | Purpose::Withdrawal { .. } | Purpose::Topic => Vec::new(),
+        Purpose::Reaction { .. } | Purpose::Withdrawal { .. } | Purpose::Topic | Purpose::Moderation { .. } => {
+            Vec::new()
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use ruma::{
     OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, UserId,
     api::client::{
         alias::{create_alias, get_alias},
-        membership::kick_user,
+        membership::{kick_user, unban_user},
         room::create_room,
     },
     events::StateEventType,
@@ -80,6 +80,17 @@ impl Intent<'_> {
     pub async fn topic(&self, room: &RoomId) -> Result<Option<String>, Error> {
         let topic = self.state(room, StateEventType::RoomTopic).await?;
         Ok(topic.and_then(|content| content.get("topic").and_then(|it| it.as_str()).map(str::to_owned)))
+    }
+
+    /// Lets somebody come again who was sent out for good.
+    pub async fn unban(&self, room: &RoomId, user: &UserId) -> Result<(), Error> {
+        self.send(unban_user::v3::Request::new(room.to_owned(), user.to_owned())).await.map(drop)
+    }
+
+    /// What a room is called.
+    pub async fn name_of_room(&self, room: &RoomId) -> Result<Option<String>, Error> {
+        let name = self.state(room, StateEventType::RoomName).await?;
+        Ok(name.and_then(|content| content.get("name").and_then(|it| it.as_str()).map(str::to_owned)))
     }
 
     /// Sends somebody out of a room.

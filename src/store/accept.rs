@@ -14,14 +14,28 @@ impl Accept {
     /// Puts the arrivals of all into the inbox, and moves their cursors.
     pub(super) async fn write(tx: &mut Tx, items: &[&Self]) -> Result<(), Error> {
         let arrivals = || items.iter().flat_map(|item| item.arrivals.iter().map(|arrival| (item.connector, arrival)));
-        let sources: Vec<String> = arrivals().map(|(connector, a)| format!("{connector} {}", a.source)).collect();
-        let new = tx.first_seen(&sources).await?;
-        let rows = arrivals().zip(&sources).filter(|(_, source)| new.contains(*source));
-        let rows = rows.map(|((connector, arrival), source)| NewRow {
+        let named = |connector: &str, source: &SourceId| format!("{connector} {source}");
+        let names = |(connector, arrival): (&'static str, &RawArrival)| -> Vec<String> {
+            [Some(&arrival.source), arrival.also.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(|it| named(connector, it))
+                .collect()
+        };
+        let all: Vec<String> = arrivals().flat_map(names).collect();
+        let mut new = tx.first_seen(&all).await?;
+        // Under whatever name it comes again: in what was taken in before, or beside it.
+        let is_new = |arrival: &(&'static str, &RawArrival)| {
+            let names = names(*arrival);
+            let is_new = names.iter().all(|name| new.contains(name));
+            new.retain(|name| !names.contains(name));
+            is_new
+        };
+        let rows = arrivals().filter(is_new).map(|(connector, arrival)| NewRow {
             kind: "arrival",
             connector: connector.into(),
             lane: format!("{connector} {}", arrival.lane),
-            source: SourceId::new(source.as_str()),
+            source: SourceId::new(named(connector, &arrival.source)),
             target: arrival.to.as_str().into(),
             room: None,
             payload: arrival.raw.to_vec(),

@@ -1,9 +1,10 @@
 //! Remote rooms, the portals that they are paired with, and who of the staff is to be in them.
 
 use super::{Error, Membership, Store, Tx, now, people::parse, rooms::read_membership};
-use crate::ids::RemoteRoomId;
+use crate::ids::{Password, RemoteRoomId};
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 use sqlx::Row as _;
+use std::collections::BTreeMap;
 
 /// Somebody who has joined a portal that is paired with a remote room.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +58,42 @@ impl Store {
             })
         };
         rows.iter().map(read).collect()
+    }
+
+    /// What lets people into those remote rooms of a network that want a password.
+    pub async fn room_passwords(&self, connector: &str) -> Result<BTreeMap<RemoteRoomId, Password>, Error> {
+        let rows =
+            sqlx::query("SELECT remote_room, password FROM remote_rooms WHERE connector = $1 AND password IS NOT NULL")
+                .bind(connector)
+                .fetch_all(&mut *self.reader().await?)
+                .await?;
+        let read = |row: &sqlx::any::AnyRow| {
+            let text = |n: usize| row.try_get::<String, _>(n);
+            Ok((RemoteRoomId::new(text(0)?), Password::new(text(1)?)))
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// Whether there are ghosts in a portal, or on their way there, other than the one of its remote room and those of its
+    /// occupants. It is asked at each message from there, and reads one row. `ghosts`, `occupants`: how their ids begin.
+    pub async fn is_anybody_beside(
+        &self,
+        room: &RoomId,
+        ghosts: &str,
+        occupants: Option<&str>,
+        keeper: &UserId,
+    ) -> Result<bool, Error> {
+        let row = sqlx::query(
+            "SELECT m.mxid FROM members m WHERE m.room_id = $1 AND m.mxid <> $2
+             AND SUBSTR(m.mxid, 1, LENGTH($3)) = $3 AND ($4 = '' OR SUBSTR(m.mxid, 1, LENGTH($4)) <> $4) LIMIT 1",
+        )
+        .bind(room.as_str())
+        .bind(keeper.as_str())
+        .bind(ghosts)
+        .bind(occupants.unwrap_or_default())
+        .fetch_optional(&mut *self.reader().await?)
+        .await?;
+        Ok(row.is_some())
     }
 
     /// How many remote rooms are paired with portals into which nobody has come yet.
@@ -116,6 +153,27 @@ impl Tx {
         .execute(&mut self.connection)
         .await?;
         Ok(())
+    }
+
+    /// A remote room wants this password: whoever it has not let in may try again. `false`: the room is not known.
+    pub async fn set_room_password(
+        &mut self,
+        connector: &str,
+        remote: &RemoteRoomId,
+        password: &Password,
+    ) -> Result<bool, Error> {
+        let changed = sqlx::query("UPDATE remote_rooms SET password = $3 WHERE connector = $1 AND remote_room = $2")
+            .bind(connector)
+            .bind(remote.as_str())
+            .bind(password.expose())
+            .execute(&mut self.connection)
+            .await?;
+        sqlx::query("DELETE FROM shut_out WHERE connector = $1 AND remote_room = $2")
+            .bind(connector)
+            .bind(remote.as_str())
+            .execute(&mut self.connection)
+            .await?;
+        Ok(changed.rows_affected() > 0)
     }
 
     /// They may try again.

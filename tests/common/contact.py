@@ -32,6 +32,8 @@ class Contact(slixmpp.ClientXMPP):
         # What has to arrive, in order: the first is sent again, with the same id, until there is a receipt for it.
         self.surely = collections.deque()
         self.online = False
+        # The group chats that it goes into, and comes back to.
+        self.rooms = []
         self.add_event_handler("register", self.sign_up)
         self.add_event_handler("session_start", self.started)
         self.add_event_handler("disconnected", self.lost)
@@ -57,6 +59,8 @@ class Contact(slixmpp.ClientXMPP):
         self.send_presence()
         await self.get_roster()
         self.online = True
+        for presence in self.rooms:
+            self.send_raw(presence)
         say(ready=True)
 
     def lost(self, _):
@@ -66,7 +70,9 @@ class Contact(slixmpp.ClientXMPP):
     def tell(self, stanza):
         xml = stanza.xml
         receipt = xml.find("{urn:xmpp:receipts}received")
-        if receipt is not None and self.surely and self.surely[0][0] == receipt.get("id"):
+        # A group chat says to who has spoken what it has told to all.
+        proof = receipt.get("id") if receipt is not None else xml.get("id") if xml.get("type") == "groupchat" else None
+        if self.surely and self.surely[0][0] == proof:
             self.surely.popleft()
             self.send_first()
         body = xml.findtext("{jabber:client}body")
@@ -87,6 +93,9 @@ class Contact(slixmpp.ClientXMPP):
     async def obey(self, order):
         what = order.pop("do")
         if what == "send":
+            self.send_raw(order["xml"])
+        elif what == "enter":
+            self.rooms.append(order["xml"])
             self.send_raw(order["xml"])
         elif what == "surely":
             self.surely.append((order["id"], order["xml"]))

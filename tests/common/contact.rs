@@ -75,6 +75,19 @@ impl Contact {
         self.order(json!({ "do": "surely", "xml": xml, "id": id }));
     }
 
+    /// The same in a group chat, until the room has said it back.
+    pub fn say_surely_to_all(&self, room: &str, words: &str) {
+        let id = unique("g");
+        let xml = format!("<message to='{room}' id='{id}' type='groupchat'><body>{words}</body></message>");
+        self.order(json!({ "do": "surely", "xml": xml, "id": id }));
+    }
+
+    /// Goes into a group chat, and again after each new session; all that the room still knows is told then.
+    pub fn stay_in(&self, occupant: &str) {
+        let history = "<x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='1000'/></x>";
+        self.order(json!({ "do": "enter", "xml": format!("<presence to='{occupant}'>{history}</presence>") }));
+    }
+
     /// Asks something; the answer.
     pub async fn ask(&self, to: &str, kind: &str, query: &str) -> Value {
         let id = unique("q");

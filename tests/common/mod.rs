@@ -8,7 +8,7 @@
 //! | `staff` | somebody who writes in Matrix; `events`: what they read there |
 //! | `relations` | what they do with messages that are there: edits, reactions, threads |
 //! | `outside` | somebody who has e-mail; `letter`: what they write, `mail`: what they get |
-//! | `contact` | somebody who has XMPP; `talk`: with whom a member of staff writes; `chat_room`: a group chat of theirs |
+//! | `contact` | somebody who has XMPP; `talk`: with whom a member of staff writes; `chat_room`: a group chat of theirs; `hall`: with staff in it |
 //! | `conversation` | both, who have begun to write to each other |
 //! | `lmtp` | a mail server that hands over mail |
 //! | `dns` | a name server |
@@ -26,6 +26,7 @@ pub mod events;
 pub mod fehmarn;
 pub mod forgetful;
 pub mod gate;
+pub mod hall;
 pub mod homeserver;
 pub mod identity;
 pub mod letter;

@@ -80,7 +80,13 @@ impl Bridge {
                 }
                 None => Ok(texts::which_language(language)),
             },
-            Request::Room(address) => self.remote_room(row, asked, language, address).await,
+            Request::Room { address, password } => {
+                let said = self.remote_room(row, asked, language, address, password).await?;
+                Ok(match password {
+                    Some(_) => format!("{said} {}", self.forget_password(asked, language).await?),
+                    None => said,
+                })
+            }
             Request::Write { network, address } => self.converse(row, asked, language, network, address).await,
         }
     }

@@ -9,8 +9,11 @@ pub(super) enum Request<'t> {
     Status,
     /// The name of the language, if there is one.
     Language(Option<&'t str>),
-    /// The portal of the remote room with this address. It may be anything.
-    Room(&'t str),
+    /// The portal of the remote room with this address, which may be anything; and what lets people in there.
+    Room {
+        address: &'t str,
+        password: Option<&'t str>,
+    },
     /// A conversation with whoever has this address: on a network, or on the one to which it fits. It may be anything.
     Write {
         network: Option<&'static str>,
@@ -21,6 +24,7 @@ pub(super) enum Request<'t> {
 const HELP: &[&str] = &["help", "hilfe", "?", "hallo", "hello", "hi", "moin"];
 const STATUS: &[&str] = &["status", "stand"];
 const ROOM: &[&str] = &["room", "raum"];
+const PASSWORD: &[&str] = &["password", "kennwort", "passwort"];
 const LANGUAGE: &[&str] = &["language", "sprache"];
 /// What may stand between the word for a network and the address.
 const FILLERS: &[&str] = &["an", "to"];
@@ -35,7 +39,7 @@ pub(super) fn read<'t>(text: &'t str, networks: &[Network]) -> Request<'t> {
         return Request::Write { network: Some(network.name), address: without_filler(rest) };
     }
     match rest {
-        room if is(ROOM) => Request::Room(without_filler(room)),
+        room if is(ROOM) => with_password(without_filler(room)),
         "" if is(HELP) => Request::Help,
         "" if is(STATUS) => Request::Status,
         "" if is(LANGUAGE) => Request::Language(None),
@@ -47,6 +51,16 @@ pub(super) fn read<'t>(text: &'t str, networks: &[Network]) -> Request<'t> {
 /// The first word, and what follows it.
 fn split(text: &str) -> (&str, &str) {
     text.split_once(char::is_whitespace).map_or((text, ""), |(first, rest)| (first, rest.trim()))
+}
+
+fn with_password(room: &str) -> Request<'_> {
+    let (address, rest) = split(room);
+    let (word, password) = split(rest);
+    let is_password = PASSWORD.contains(&word.trim_end_matches(':').to_lowercase().as_str()) && !password.is_empty();
+    match is_password {
+        true => Request::Room { address, password: Some(password) },
+        false => Request::Room { address: room, password: None },
+    }
 }
 
 fn without_filler(text: &str) -> &str {
@@ -82,9 +96,18 @@ mod tests {
     #[test]
     fn a_room_is_asked_for_in_both_languages() {
         for text in ["room bau@rooms.test", "Raum: bau@rooms.test", "!raum bau@rooms.test"] {
-            assert_eq!(read_it(text), Request::Room("bau@rooms.test"), "{text}");
+            assert_eq!(read_it(text), Request::Room { address: "bau@rooms.test", password: None }, "{text}");
         }
-        assert_eq!(read_it("raum"), Request::Room(""));
+        assert_eq!(read_it("raum"), Request::Room { address: "", password: None });
+        for text in ["room bau@rooms.test password Zwei Worte", "Raum bau@rooms.test  Kennwort:  Zwei Worte "] {
+            assert_eq!(
+                read_it(text),
+                Request::Room { address: "bau@rooms.test", password: Some("Zwei Worte") },
+                "{text}"
+            );
+        }
+        let none = Request::Room { address: "bau@rooms.test kennwort", password: None };
+        assert_eq!(read_it("raum bau@rooms.test kennwort"), none);
     }
 
     #[test]

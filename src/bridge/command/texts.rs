@@ -10,7 +10,10 @@ pub(super) fn welcome(language: Language, networks: &[Network], room: Option<&st
 /// `room`: an address of a remote room, should there be any.
 pub(super) fn help(language: Language, networks: &[Network], room: Option<&str>) -> String {
     let write = networks.iter().map(|it| language.look_up("bot-help-write", &[("example", &it.example())]));
-    let write = write.chain(room.map(|example| language.look_up("bot-help-room", &[("example", example)])));
+    let about_rooms = ["bot-help-room", "bot-help-room-password"];
+    let rooms =
+        room.into_iter().flat_map(|example| about_rooms.map(|key| language.look_up(key, &[("example", example)])));
+    let write = write.chain(rooms);
     let rest = ["bot-help-address", "bot-help-status", "bot-help-language", "bot-help-help"];
     let rest = rest.into_iter().map(|key| language.look_up(key, &[]));
     write.chain(rest).collect::<Vec<_>>().join("\n")
@@ -68,4 +71,16 @@ pub(super) fn room_ready(language: Language, room: &str, link: &str) -> String {
 
 pub(super) fn room_known(language: Language, room: &str, link: &str) -> String {
     language.look_up("bot-room-known", &[("room", room), ("link", link)])
+}
+
+pub(super) fn room_needs_password(language: Language, room: &str) -> String {
+    language.look_up("bot-room-needs-password", &[("room", room)])
+}
+
+pub(super) fn password_gone(language: Language) -> String {
+    language.look_up("bot-password-gone", &[])
+}
+
+pub(super) fn password_remains(language: Language) -> String {
+    language.look_up("bot-password-remains", &[])
 }

@@ -1,14 +1,19 @@
 //! What happens in a remote room, in the portal that it is paired with.
 
-use super::super::{Bridge, portal::Place, worker::Done};
+use super::super::{
+    Bridge,
+    portal::Place,
+    relay::{Relay, Spoken},
+    worker::Done,
+};
 use crate::{
     failure::Failure,
-    ids::{RemoteMessageId, RemoteUserId},
+    ids::{LocalUser, RemoteMessageId, RemoteUserId},
     matrix::{Error, marks::Mark},
     message::{Arrival, Body, Happening, InRoom, Occupant, Reactions},
-    store::{Message, MessageState, Row},
+    store::{Ghost, Message, MessageState, Row, now},
 };
-use ruma::{OwnedRoomId, OwnedUserId};
+use ruma::{OwnedRoomId, OwnedUserId, UserId};
 use serde_json::json;
 
 /// A remote room and its portal.
@@ -37,6 +42,7 @@ impl Bridge {
             Happening::Came(occupant) => pair.bring_in(occupant).await.map(|_| Done::default()),
             Happening::Went { who, parting } => pair.send_off(who, parting).await.map(|()| Done::default()),
             Happening::Present(people) => pair.match_people(people).await.map(|()| Done::default()),
+            Happening::Named(name) => pair.set_name(name).await.map(|()| Done::default()),
             Happening::Topic(topic) => pair.set_topic(topic).await.map(|()| Done::default()),
             Happening::Shut { user, parting } => pair.shut_out(user, parting).await,
         }
@@ -111,13 +117,29 @@ impl Pair<'_> {
             return Ok(Done::default());
         }
         let author = author.and_then(|author| self.bridge.ghosts.ghost(&self.row.connector, author));
+        let ghost = author.as_ref().unwrap_or(&self.keeper);
         // One remote message may be several events: words and files.
         let all = self.bridge.store.messages(&self.row.connector, &target.remote_message).await?;
+        let mut spoken = Vec::new();
         for (n, message) in all.iter().filter(|it| it.room_id == self.room).enumerate() {
-            let ghost = author.as_ref().unwrap_or(&self.keeper);
-            drop(self.bridge.take_away(self.row, ghost, message, n).await?);
+            if let Some(event) = self.bridge.take_away(self.row, ghost, message, n).await? {
+                spoken.push(Spoken::TakenBack { event, target: message.event_id.clone() });
+            }
         }
-        Ok(Done::default())
+        self.tell_others(ghost, spoken).await
+    }
+
+    /// Has people of other networks told what has become of a message.
+    async fn tell_others(&self, ghost: &UserId, spoken: Vec<Spoken>) -> Result<Done, Failure> {
+        let mut done = Done::default();
+        if let Some(staff) = self.bridge.staff_id(&LocalUser::new(self.row.target.as_str()))
+            && !spoken.is_empty()
+            && self.has_others().await?
+        {
+            let (room, author, served) = (self.room.clone(), ghost.to_owned(), Vec::new());
+            done.follow_up.push(Relay { room, author, staff, served, at: now(), spoken }.row(self.row));
+        }
+        Ok(done)
     }
 
     async fn reacted(&self, reactions: &Reactions) -> Result<Done, Failure> {
@@ -126,6 +148,33 @@ impl Pair<'_> {
         let who = Occupant { who: reactions.from.clone(), name };
         let Some(ghost) = self.bring_in(&who).await? else { return Ok(Done::default()) };
         self.bridge.set_reactions(self.row, &ghost, &target, reactions).await
+    }
+
+    /// The remote room is called otherwise than before: so is its ghost, and the portal, where that may be. What staff have
+    /// called the portal meanwhile stays until then.
+    async fn set_name(&self, name: &str) -> Result<(), Failure> {
+        let bridge = self.bridge;
+        let Some(known) = bridge.store.ghost(&self.keeper).await?.filter(|ghost| ghost.name != name) else {
+            return Ok(());
+        };
+        let keeper = bridge.homeserver.intent(&self.keeper);
+        if keeper.name_of_room(&self.room).await?.as_deref() != Some(name) {
+            let mark = Mark { kind: "m.room.name", key: String::new(), content: json!({ "name": name }) };
+            match keeper.set_mark(&self.room, &mark).await {
+                // Staff have made the room, and leave its name to themselves.
+                Err(Error::Refused { status: 403, .. }) => {}
+                result => {
+                    result?;
+                    let mut tx = bridge.store.begin().await?;
+                    tx.set_room_name(&self.room, Some(name)).await?;
+                    tx.commit().await?;
+                }
+            }
+        }
+        keeper.set_name(name).await?;
+        bridge.store.save_ghost(&Ghost { name: name.to_owned(), ..known }).await?;
+        bridge.known_ghosts.remember(self.keeper.clone(), name.to_owned());
+        Ok(())
     }
 
     async fn set_topic(&self, topic: &str) -> Result<(), Failure> {

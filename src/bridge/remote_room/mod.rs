@@ -10,14 +10,17 @@
 //! | `happening` | what happens in a remote room, in the portal |
 //! | `occupants` | ghosts of those in a remote room come and go |
 //! | `staff` | staff come and go, and are sent away |
+//! | `moderation` | whom and what staff send away here is sent away there |
 //! | `topic` | what the portal is about, in the remote room |
 
 mod happening;
+mod moderation;
 mod occupants;
 mod pair;
 mod staff;
 mod topic;
 
+pub(super) use moderation::Readmission;
 pub use pair::Location;
 pub(super) use staff::Expel;
 
@@ -74,13 +77,12 @@ impl Bridge {
 
     /// Whether there are people in a portal who do not get what is said in this remote room through it.
     pub(super) async fn has_others_beside(&self, portal: &RoomId, remote: &Remote) -> Result<bool, Failure> {
-        let rooms = BTreeSet::from([remote.clone()]);
-        let is_beside = |user: &UserId| {
-            self.remote_of(user).is_some_and(|(connector, person)| {
-                person.room().as_ref() != Some(&remote.1) && !self.is_served(&rooms, connector, &person)
-            })
-        };
-        Ok(self.store.members(portal).await?.keys().any(|user| is_beside(user)))
+        let (connector, room) = remote;
+        let beginning = self.connectors.get(connector).and_then(|port| port.occupants_of(room));
+        let occupants = beginning.map(|beginning| self.ghosts.beginning(connector, &beginning));
+        let Some(keeper) = self.room_ghost(connector, room) else { return Ok(false) };
+        let ghosts = format!("@{}", self.ghosts.prefix);
+        Ok(self.store.is_anybody_beside(portal, &ghosts, occupants.as_deref(), &keeper).await?)
     }
 
     /// Has networks look who is to be in their rooms.
@@ -92,6 +94,7 @@ impl Bridge {
     /// Everybody of the staff in a paired portal who may write; nobody where none of them may begin a conversation.
     pub(super) async fn attendees(&self, connector: &str) -> Result<Vec<Attendance>, Failure> {
         let mut rooms: BTreeMap<RemoteRoomId, (bool, Vec<Attendee>)> = BTreeMap::new();
+        let mut passwords = self.store.room_passwords(connector).await?;
         for paired in self.store.paired(connector).await? {
             let (room, user) = (&paired.room, &paired.user);
             if self.is_ours(user) || !self.permissions.may_answer_in(room, user, &self.ghosts.server) {
@@ -103,7 +106,7 @@ impl Bridge {
             staff.push(Attendee { user: LocalUser::new(user.localpart()), name });
         }
         let begun = rooms.into_iter().filter(|(_, (is_begun, _))| *is_begun);
-        Ok(begun.map(|(room, (_, staff))| Attendance { room, staff }).collect())
+        Ok(begun.map(|(room, (_, staff))| Attendance { password: passwords.remove(&room), room, staff }).collect())
     }
 
     /// Whether a member of staff may see what is said outside.

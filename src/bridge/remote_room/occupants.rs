@@ -4,16 +4,33 @@ use super::{super::Text, happening::Pair};
 use crate::{
     failure::Failure,
     ids::RemoteUserId,
-    matrix::Error,
+    matrix::{Error, Intent},
     message::{Occupant, Parting},
     store::{Member, Membership},
 };
 use futures_util::{TryStreamExt, stream};
-use ruma::{OwnedUserId, UserId};
+use ruma::{OwnedUserId, RoomId, UserId};
 use std::collections::BTreeMap;
 
 /// The homeserver takes no more at once.
 const AT_ONCE: usize = 4;
+
+/// Brings a ghost into the portal. `false`: staff have shut it out.
+pub(super) async fn enter(ghost: &Intent<'_>, keeper: &Intent<'_>, room: &RoomId) -> Result<bool, Failure> {
+    match ghost.join(room).await {
+        Ok(()) => return Ok(true),
+        Err(Error::Refused { status: 403, .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let entered = async {
+        keeper.invite(room, ghost.user()).await?;
+        ghost.join(room).await
+    };
+    match entered.await {
+        Err(Error::Refused { status: 403, .. }) => Ok(false),
+        result => Ok(result.map(|()| true)?),
+    }
+}
 
 impl Pair<'_> {
     /// The ghost of somebody who is there, in the portal. `None`: staff have shut them out of it.
@@ -27,30 +44,14 @@ impl Pair<'_> {
         if bridge.store.membership(&self.room, &ghost).await? == Some(Membership::Join) {
             return Ok(Some(ghost));
         }
-        if !self.join(&ghost).await? {
+        let intent = |user| bridge.homeserver.intent(user);
+        if !enter(&intent(&ghost), &intent(&self.keeper), &self.room).await? {
             return Ok(None);
         }
         let mut tx = bridge.store.begin().await?;
         tx.set_member(&self.room, &ghost, &Member { membership: Membership::Join, name: None }).await?;
         tx.commit().await?;
         Ok(Some(ghost))
-    }
-
-    async fn join(&self, ghost: &UserId) -> Result<bool, Failure> {
-        let (intent, keeper) = (self.bridge.homeserver.intent(ghost), self.bridge.homeserver.intent(&self.keeper));
-        match intent.join(&self.room).await {
-            Ok(()) => return Ok(true),
-            Err(Error::Refused { status: 403, .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let entered = async {
-            keeper.invite(&self.room, ghost).await?;
-            intent.join(&self.room).await
-        };
-        match entered.await {
-            Err(Error::Refused { status: 403, .. }) => Ok(false),
-            result => Ok(result.map(|()| true)?),
-        }
     }
 
     /// Somebody is not there any more.

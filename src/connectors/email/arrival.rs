@@ -34,7 +34,7 @@ pub fn arrival(identity: &Identity, to: LocalUser, raw: Bytes) -> RawArrival {
     hash_body(&mut hash, body);
     let mut source = data_encoding::BASE32_NOPAD.encode(&hash.finalize());
     source.make_ascii_lowercase();
-    RawArrival { source: SourceId::new(source), lane, to, raw: raw.clone() }
+    RawArrival { source: SourceId::new(source), also: None, lane, to, raw: raw.clone() }
 }
 
 /// The copies of one mail for several of ours go one after the other, so that each finds the room that the first has

@@ -24,7 +24,7 @@ use crate::{
         Capabilities, Connection, Connector, Field, Finding, Inbox, Kind, Network, Profile, RoomProfile, Spoken, now,
     },
     failure::Failure,
-    ids::{RemoteRoomId, RemoteUserId},
+    ids::{RemoteMessageId, RemoteRoomId, RemoteUserId},
     language::Language,
     message::{Delivery, Inbound, RawArrival, ReadMark, Sent, Typing},
     yaml::{self, Document},
@@ -102,14 +102,22 @@ impl Connector for Xmpp {
     }
 
     async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure> {
+        if let (Some(moderation), Some(room)) = (&delivery.moderates, delivery.to.room()) {
+            muc::moderate(&self.rooms, &self.component, &self.identity, &delivery.writer.user, &room, moderation)
+                .await?;
+            let message = RemoteMessageId::new(delivery.id.as_str());
+            return Ok(Sent { message, subject: None, receipt_follows: false, said_as: None });
+        }
         let uploads = self.files.upload(&self.component, &self.identity, delivery).await?;
         let composed = outgoing::compose(&self.identity, delivery, &uploads, now())?;
         let user = &delivery.writer.user;
         if let Some(room) = delivery.to.room() {
-            return muc::say(&self.rooms, &self.component, user, &room, composed).await;
+            return muc::say(&self.rooms, &self.component, &self.identity, user, &room, composed).await;
         }
         let message = match self.room_of(&delivery.to) {
-            Some(room) => muc::say_privately(&self.rooms, &self.component, user, &room, composed).await?,
+            Some(room) => {
+                muc::say_privately(&self.rooms, &self.component, &self.identity, user, &room, composed).await?
+            }
             None => {
                 self.component.send(composed.stanzas, composed.message.to_string()).await?;
                 composed.message
@@ -163,6 +171,10 @@ impl Connector for Xmpp {
 
     fn room_of(&self, person: &RemoteUserId) -> Option<RemoteRoomId> {
         muc::names::room_of(person)
+    }
+
+    fn occupants_of(&self, room: &RemoteRoomId) -> Option<String> {
+        Some(muc::names::beginning(room))
     }
 
     async fn room(&self, room: &RemoteRoomId) -> Result<Option<RoomProfile>, Failure> {

@@ -38,7 +38,12 @@ pub mod ns {
     pub const REACTIONS: &str = "urn:xmpp:reactions:0";
     pub const REPLY: &str = "urn:xmpp:reply:0";
     pub const MUC: &str = "http://jabber.org/protocol/muc";
+    pub const CLIENT: &str = "jabber:client";
+    pub const ARCHIVE: &str = "urn:xmpp:mam:2";
+    pub const FORWARD: &str = "urn:xmpp:forward:0";
+    pub const PAGES: &str = "http://jabber.org/protocol/rsm";
     pub const MUC_USER: &str = "http://jabber.org/protocol/muc#user";
+    pub const MUC_ADMIN: &str = "http://jabber.org/protocol/muc#admin";
     pub const MUC_OWNER: &str = "http://jabber.org/protocol/muc#owner";
     pub const DATA: &str = "jabber:x:data";
     pub const MODERATE_0: &str = "urn:xmpp:message-moderate:0";

@@ -31,6 +31,7 @@ pub fn delivery(text: &str) -> Delivery {
         replaces: None,
         takes_back: None,
         topic: None,
+        moderates: None,
         thread: Thread::default(),
         body: Body { text: text.into(), html: None },
         attachments: vec![],

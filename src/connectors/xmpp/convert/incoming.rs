@@ -88,7 +88,13 @@ pub fn arrival(message: &Element, from: &str, to: LocalUser) -> RawArrival {
     }
     let mut source = data_encoding::BASE32_NOPAD.encode(&hash.finalize());
     source.make_ascii_lowercase();
-    RawArrival { source: SourceId::new(source), lane: format!("{to} {from}"), to, raw: write(message).into() }
+    RawArrival {
+        source: SourceId::new(source),
+        also: None,
+        lane: format!("{to} {from}"),
+        to,
+        raw: write(message).into(),
+    }
 }
 
 /// A stanza that was accepted, understood.

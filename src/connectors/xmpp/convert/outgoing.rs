@@ -167,6 +167,7 @@ mod tests {
             replaces: None,
             takes_back: None,
             topic: None,
+            moderates: None,
             body: Body { text: text.into(), html: None },
             attachments: Vec::new(),
             written_at: 0,

@@ -2,7 +2,7 @@
 
 use crate::{
     connectors::xmpp::xml::{Build, element, ns, stanza},
-    ids::RemoteRoomId,
+    ids::{Password, RemoteRoomId},
 };
 use xmpp_parsers::minidom::Element;
 
@@ -37,13 +37,17 @@ pub fn private(message: Element) -> Element {
     message.holding(element("x", ns::MUC_USER))
 }
 
-pub fn enter(from: &str, room: &RemoteRoomId, nick: &str, history: &History) -> Element {
+pub fn enter(from: &str, room: &RemoteRoomId, nick: &str, history: &History, password: Option<&Password>) -> Element {
     let back = element("history", ns::MUC);
     let back = match history {
         History::None => back.with("maxstanzas", "0"),
         History::Since(time) => back.with("since", time),
     };
-    rename(from, room, nick).holding(element("x", ns::MUC).holding(back))
+    let mut x = element("x", ns::MUC).holding(back);
+    if let Some(password) = password {
+        x.append_child(element("password", ns::MUC).saying(password.expose()));
+    }
+    rename(from, room, nick).holding(x)
 }
 
 pub fn rename(from: &str, room: &RemoteRoomId, nick: &str) -> Element {
@@ -58,6 +62,37 @@ pub fn leave(from: &str, room: &RemoteRoomId, nick: &str) -> Element {
 pub fn open(from: &str, room: &str, id: &str) -> Element {
     let form = element("x", ns::DATA).with("type", "submit");
     stanza("iq", "set", from, room).with("id", id).holding(element("query", ns::MUC_OWNER).holding(form))
+}
+
+/// Has a room change what somebody may do there (XEP-0045 sections 8 and 9). `item`: whom, and to what.
+pub fn admin(from: &str, room: &RemoteRoomId, item: Element) -> Element {
+    stanza("iq", "set", from, room.as_str()).holding(element("query", ns::MUC_ADMIN).holding(item))
+}
+
+pub fn item() -> Element {
+    element("item", ns::MUC_ADMIN)
+}
+
+pub fn because(item: Element, reason: Option<&str>) -> Element {
+    match reason {
+        Some(reason) => item.holding(element("reason", ns::MUC_ADMIN).saying(reason)),
+        None => item,
+    }
+}
+
+/// Has a room take away what somebody has said there (XEP-0425), in its present form or in the one before.
+pub fn take_away(from: &str, room: &RemoteRoomId, id: &str, is_new: bool) -> Element {
+    let iq = stanza("iq", "set", from, room.as_str());
+    match is_new {
+        true => {
+            let moderate = element("moderate", ns::MODERATE_1).with("id", id);
+            iq.holding(moderate.holding(element("retract", ns::RETRACT_1)))
+        }
+        false => {
+            let moderate = element("moderate", ns::MODERATE_0).holding(element("retract", ns::RETRACT_0));
+            iq.holding(element("apply-to", ns::FASTEN).with("id", id).holding(moderate))
+        }
+    }
 }
 
 /// Whether one is in the room still (XEP-0410).
@@ -87,12 +122,21 @@ mod tests {
     fn nothing_old_is_told_unless_it_was_missed() {
         let room = RemoteRoomId::new("bau@rooms.test");
         let history = |history| {
-            let presence = enter("a@m.test/f", &room, "Anna", &history);
+            let presence = enter("a@m.test/f", &room, "Anna", &history, None);
             assert_eq!(presence.attr("to"), Some("bau@rooms.test/Anna"));
             let asked = presence.get_child("x", ns::MUC).unwrap().get_child("history", ns::MUC).unwrap().clone();
             (asked.attr("maxstanzas").map(str::to_owned), asked.attr("since").map(str::to_owned))
         };
         assert_eq!(history(History::None), (Some("0".into()), None));
         assert_eq!(history(History::Since("t".into())), (None, Some("t".into())));
+    }
+
+    #[test]
+    fn a_password_goes_with_whoever_comes_in() {
+        let room = RemoteRoomId::new("bau@rooms.test");
+        let presence = enter("a@m.test/f", &room, "Anna", &History::None, Some(&Password::new("Zwei <Worte>")));
+        let said = presence.get_child("x", ns::MUC).unwrap().get_child("password", ns::MUC).unwrap().text();
+        assert_eq!(said, "Zwei <Worte>");
+        assert_eq!(format!("{:?}", Password::new("geheim")), "Password");
     }
 }

@@ -2,14 +2,18 @@
 //! forgotten them (XEP-0410).
 
 use super::{
+    archive,
     compose::{self, History},
+    profile::{features, profile},
+    raw,
     rooms::{Rooms, Standing, Step},
 };
 use crate::{
     connector::{Cursor, Inbox, now},
-    connectors::xmpp::{address::Identity, component::Component},
+    connectors::xmpp::{address::Identity, component::Component, xml::ns},
     failure::Failure,
     ids::{LocalUser, RemoteRoomId},
+    message::Happening,
 };
 use futures_util::{StreamExt, stream};
 use std::time::Duration;
@@ -26,6 +30,8 @@ const ENTERING: Duration = Duration::from_secs(20);
 const MARGIN: i64 = 120_000;
 /// Nobody wants to read what is older.
 const LONGEST: i64 = 7 * 86_400_000;
+/// Of the archive of a room, with a hundred messages each.
+const PAGES: usize = 200;
 
 /// Keeps just those in rooms who are to be there, until `stop`.
 pub async fn keep(rooms: &Rooms, component: &Component, identity: &Identity, inbox: &Inbox, stop: &CancellationToken) {
@@ -101,25 +107,38 @@ impl Keeper<'_> {
                 Some(presence) => self.component.send(vec![presence], String::new()).await,
                 None => Ok(()),
             },
+            Step::AskName { user } => self.ask_name(room, &user).await,
             Step::Ask { user, nick } => {
-                let Some(from) = self.identity.full_address_of(&user) else { return Ok(()) };
-                let answer = self.component.ask(compose::self_ping(&from, &id, &nick)).await;
-                match answer.map_or_else(|failure| is_inside(&failure), |_| Some(true)) {
-                    Some(true) => self.rooms.confirm(room, &user),
-                    Some(false) => {
-                        self.rooms.lost(room, &user);
-                        self.rooms.look();
-                    }
-                    None => {}
-                }
+                ask_whether_inside(self.rooms, self.component, self.identity, room, &user, &nick).await;
                 Ok(())
             }
         }
     }
 
+    /// What a room is called is news if it is called otherwise than when it was asked last.
+    async fn ask_name(&self, room: &BareJid, user: &LocalUser) -> Result<(), Failure> {
+        let profile = profile(self.component, self.identity, &RemoteRoomId::new(room.as_str())).await?;
+        let name = profile.and_then(|profile| profile.name);
+        if self.rooms.note_name(room, name.as_deref()) {
+            let news = name.and_then(|name| raw::news(room, user, &Happening::Named(name)));
+            self.inbox.accept(news.into_iter().collect(), None).await?;
+        }
+        Ok(())
+    }
+
     async fn enter(&self, room: &BareJid, user: &LocalUser, name: &str) -> Result<(), Failure> {
         let is_first = self.rooms.is_first(room);
         let history = if is_first { self.missed(room).await? } else { History::None };
+        if let History::Since(since) = &history {
+            let archive = self.read_archive(room, user, since).await;
+            self.rooms.ask_archive(room, None);
+            if let Err(failure) = archive {
+                tracing::info!(
+                    detail = failure.detail,
+                    "a room tells nothing from its archive; what it tells by itself has to do"
+                );
+            }
+        }
         let Some(presence) = self.rooms.enter(room, user, name, history) else { return Ok(()) };
         self.component.send(vec![presence], String::new()).await?;
         let told_all = timeout(ENTERING, self.until_decided(room, user)).await.is_ok();
@@ -141,6 +160,27 @@ impl Keeper<'_> {
         }
     }
 
+    /// Has the room tell what was said, before anybody goes in: so it comes before what is said then.
+    async fn read_archive(&self, room: &BareJid, user: &LocalUser, since: &str) -> Result<(), Failure> {
+        let id = RemoteRoomId::new(room.as_str());
+        let Some(from) = self.identity.full_address_of(user) else { return Ok(()) };
+        if !features(self.component, &from, &id).await?.iter().any(|it| it == ns::ARCHIVE) {
+            return Ok(());
+        }
+        let mut after = None;
+        for _ in 0..PAGES {
+            let name = format!("{:x}", rand::random::<u64>());
+            self.rooms.ask_archive(room, Some(name.clone()));
+            let answer = self.component.ask(archive::question(&from, &id, &name, since, after.as_deref())).await?;
+            after = archive::next(&answer);
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+        tracing::warn!(room = id.as_str(), "more was missed in a room than anybody would read; the rest is left out");
+        Ok(())
+    }
+
     /// What the room is to tell of what was said while nobody of ours was there.
     async fn missed(&self, room: &BareJid) -> Result<History, Failure> {
         let at = async |cursor: Cursor| -> Result<Option<i64>, Failure> {
@@ -158,6 +198,29 @@ impl Keeper<'_> {
             }
         }
     }
+}
+
+/// Asks a room whether one of ours is in it still (XEP-0410), and has them go in again if not. `None`: it does not say.
+pub(super) async fn ask_whether_inside(
+    rooms: &Rooms,
+    component: &Component,
+    identity: &Identity,
+    room: &BareJid,
+    user: &LocalUser,
+    nick: &str,
+) -> Option<bool> {
+    let from = identity.full_address_of(user)?;
+    let answer = component.ask(compose::self_ping(&from, &RemoteRoomId::new(room.as_str()), nick)).await;
+    let is_in = answer.map_or_else(|failure| is_inside(&failure), |_| Some(true));
+    match is_in {
+        Some(true) => rooms.confirm(room, user),
+        Some(false) => {
+            rooms.lost(room, user);
+            rooms.look();
+        }
+        None => {}
+    }
+    is_in
 }
 
 /// Since when a room is to tell, that was heard last at `heard`, and not before `began`; all in milliseconds since 1970.

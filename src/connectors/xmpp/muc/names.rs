@@ -30,6 +30,11 @@ pub fn room_of(person: &RemoteUserId) -> Option<RemoteRoomId> {
     person.as_str().split_once('/').map(|(room, _)| RemoteRoomId::new(room))
 }
 
+/// How the ids of all who are in a room begin.
+pub fn beginning(room: &RemoteRoomId) -> String {
+    format!("{room}/")
+}
+
 /// The id of somebody in a room.
 pub fn occupant_of(room: &BareJid, nick: &str) -> RemoteUserId {
     RemoteUserId::new(format!("{room}/{nick}"))
@@ -72,6 +77,7 @@ mod tests {
     fn whoever_is_in_a_room_is_known_by_their_place_there() {
         let bob = occupant(&ours(), "bau@rooms.test/Bob Meier").unwrap();
         assert_eq!(room_of(&bob), Some(RemoteRoomId::new("bau@rooms.test")));
+        assert!(bob.as_str().starts_with(&beginning(&RemoteRoomId::new("bau@rooms.test"))));
         assert_eq!(bob, occupant_of(&BareJid::new("bau@rooms.test").unwrap(), "Bob Meier"));
         assert_eq!(room_of(&RemoteUserId::new("bob@x.test")), None);
         assert_eq!(room_of(&RemoteUserId::of_room(&RemoteRoomId::new("bau@rooms.test"))), None);

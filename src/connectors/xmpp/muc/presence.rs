@@ -4,7 +4,7 @@ use crate::{
     connectors::xmpp::xml::{child_text, ns},
     message::Parting,
 };
-use xmpp_parsers::minidom::Element;
+use xmpp_parsers::{jid::Jid, minidom::Element};
 
 /// A reason is at most so long, in characters.
 const LONGEST: usize = 300;
@@ -14,6 +14,7 @@ pub struct Seen {
     codes: Vec<u16>,
     new_nick: Option<String>,
     reason: Option<String>,
+    person: Option<String>,
     is_here: bool,
 }
 
@@ -30,12 +31,18 @@ impl Seen {
             codes,
             new_nick: item.and_then(|item| item.attr("nick")).map(str::to_owned),
             reason: reason.filter(|text| !text.is_empty()),
+            person: item.and_then(|item| Some(Jid::new(item.attr("jid")?).ok()?.into_bare().to_string())),
             is_here: presence.attr("type").is_none(),
         }
     }
 
     fn has(&self, code: u16) -> bool {
         self.codes.contains(&code)
+    }
+
+    /// Who they are outside the room, where it tells us so.
+    pub fn person(&self) -> Option<&str> {
+        self.person.as_deref()
     }
 
     /// `false`: gone.

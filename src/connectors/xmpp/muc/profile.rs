@@ -28,13 +28,23 @@ pub async fn profile(
     }
 }
 
+/// What a room can do.
+pub async fn features(component: &Component, from: &str, room: &RemoteRoomId) -> Result<Vec<String>, Failure> {
+    let question = stanza("iq", "get", from, room.as_str()).holding(element("query", ns::DISCO_INFO));
+    let answer = component.ask(question).await?;
+    let info = answer.get_child("query", ns::DISCO_INFO);
+    Ok(info.into_iter().flat_map(Element::children).filter_map(|it| it.attr("var")).map(str::to_owned).collect())
+}
+
 fn read(answer: &Element) -> Option<RoomProfile> {
     let info = answer.get_child("query", ns::DISCO_INFO)?;
     let is_room = info.children().any(|it| it.name() == "feature" && it.attr("var") == Some(ns::MUC));
     let mut identities = info.children().filter(|it| it.name() == "identity");
     let identity = identities.find(|it| it.attr("category") == Some("conference")).filter(|_| is_room)?;
     let name = identity.attr("name").map(str::trim).filter(|name| !name.is_empty());
-    Some(RoomProfile { name: name.map(str::to_owned) })
+    let mut features = info.children().filter(|it| it.name() == "feature").filter_map(|it| it.attr("var"));
+    let needs_password = features.any(|it| matches!(it, "muc_passwordprotected" | "muc_password_protected"));
+    Some(RoomProfile { name: name.map(str::to_owned), needs_password })
 }
 
 #[cfg(test)]
@@ -52,8 +62,11 @@ mod tests {
     #[test]
     fn only_a_room_is_one() {
         let room = answer("category='conference' type='text' name=' Bau '", ns::MUC);
-        assert_eq!(room, Some(RoomProfile { name: Some("Bau".into()) }));
-        assert_eq!(answer("category='conference' name=''", ns::MUC), Some(RoomProfile { name: None }));
+        assert_eq!(room, Some(RoomProfile { name: Some("Bau".into()), needs_password: false }));
+        assert_eq!(
+            answer("category='conference' name=''", ns::MUC),
+            Some(RoomProfile { name: None, needs_password: false })
+        );
         assert_eq!(answer("category='account'", ns::PING), None);
         assert_eq!(answer("category='conference'", "jabber:iq:register"), None);
     }

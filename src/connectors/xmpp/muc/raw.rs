@@ -19,6 +19,9 @@ const LANE: &str = "room ";
 /// What a room or a server adds to a message, and not always.
 const ADDED: &[&str] = &["delay", "stanza-id", "occupant-id", "addresses"];
 
+/// There are programs that count from 1 each time they are started. Longer ids are never used twice.
+const LONG: usize = 8;
+
 pub fn is_written_down(raw: &[u8]) -> bool {
     raw.starts_with(BEGINNING.as_bytes())
 }
@@ -49,14 +52,19 @@ pub fn stanza_id<'m>(message: &'m Element, room: &BareJid) -> Option<&'m str> {
 /// Something that was said in the room. Each of ours gets it; all of these copies are one arrival.
 pub fn said(message: &Element, room: &BareJid, to: &LocalUser) -> RawArrival {
     let raw = write(&holder("said", room).holding(message.clone())).into();
-    RawArrival { source: source(message, room), lane: lane(room), to: to.clone(), raw }
+    let by_room = stanza_id(message, room).map(|id| SourceId::new(format!("{room} {id}")));
+    let by_author = by_author(message, room);
+    let (source, also) = match by_room {
+        // Whose program heard nothing of its words says them again with the same id, and the room takes them for new ones.
+        Some(by_room) => (by_room, by_author.filter(|_| incoming::id_of(message).is_some_and(|id| id.len() >= LONG))),
+        None => (by_author.unwrap_or_else(random), None),
+    };
+    RawArrival { source, also, lane: lane(room), to: to.clone(), raw }
 }
 
-fn source(message: &Element, room: &BareJid) -> SourceId {
-    if let Some(id) = stanza_id(message, room) {
-        return SourceId::new(format!("{room} {id}"));
-    }
-    let Some(id) = incoming::id_of(message) else { return random() };
+/// What tells these words of their author from all others; `None` if they have no id.
+fn by_author(message: &Element, room: &BareJid) -> Option<SourceId> {
+    let id = incoming::id_of(message)?;
     let mut hash = Sha256::new();
     let mut field = |text: &str| {
         hash.update(text.as_bytes());
@@ -70,7 +78,7 @@ fn source(message: &Element, room: &BareJid) -> SourceId {
         field(&child.text());
         field(child.attr("id").unwrap_or_default());
     }
-    SourceId::new(format!("{room} {}", BASE32_NOPAD.encode(&hash.finalize()).to_lowercase()))
+    Some(SourceId::new(format!("{room} {}", BASE32_NOPAD.encode(&hash.finalize()).to_lowercase())))
 }
 
 /// What somebody in a room writes to one of ours alone.
@@ -89,11 +97,12 @@ pub fn news(room: &BareJid, to: &LocalUser, news: &Happening) -> Option<RawArriv
             list.holding(named(element("occupant", ns::OWN_ROOM), occupant))
         }),
         Happening::Topic(topic) => holder("topic", room).saying(topic),
+        Happening::Named(name) => holder("named", room).saying(name),
         Happening::Shut { user, parting } => parted(holder("shut", room).with("user", user.as_str()), parting),
         Happening::Said { .. } | Happening::TakenBack { .. } | Happening::Reactions(_) => return None,
     };
     let room = RemoteRoomId::new(room.as_str());
-    Some(RawArrival { source: random(), lane: lane(room), to: to.clone(), raw: write(&written).into() })
+    Some(RawArrival { source: random(), also: None, lane: lane(room), to: to.clone(), raw: write(&written).into() })
 }
 
 fn named(element: Element, Occupant { who, name }: &Occupant) -> Element {
@@ -168,6 +177,17 @@ mod tests {
         let plain = source_of("id='1'", body);
         assert_eq!(plain, source_of("id='1'", &format!("{body}{delay}{user}")));
         assert_ne!(plain, source_of("id='1'", "<body>Andere Worte</body>"));
+        let again = mark.replace("s1", "s2");
+        let also =
+            |id: &str, mark: &str| said(&message(id, &format!("{body}{mark}")), &room(), &LocalUser::new("anna")).also;
+        let id = "id='7c1e9a44'";
+        assert_eq!(also(id, mark), also(id, &again), "said again under the same id");
+        assert_eq!(
+            also(id, mark).unwrap().to_string(),
+            source_of(id, body),
+            "or told by a room without ids of its own"
+        );
+        assert_eq!(also("id='1'", mark), None, "such an id comes again, with other words that are the same");
         assert_ne!(source_of("", body), source_of("", body), "without an id nothing tells a copy");
     }
 

@@ -47,6 +47,7 @@ fn news(element: &Element) -> Option<Happening> {
         "went" => Happening::Went { who: who(element)?, parting: parting() },
         "present" => Happening::Present(element.children().filter_map(occupant).collect()),
         "topic" => Happening::Topic(element.text()),
+        "named" => Happening::Named(element.text()),
         "shut" => Happening::Shut { user: LocalUser::new(element.attr("user")?), parting: parting() },
         _ => return None,
     })
@@ -209,6 +210,7 @@ mod tests {
             Happening::Present(vec![bob]),
             Happening::Present(Vec::new()),
             Happening::Topic("Bauantrag <17>".into()),
+            Happening::Named("Bauantrag <17>".into()),
             Happening::Shut { user: anna.clone(), parting: crate::message::Parting::Banned(None) },
         ] {
             let raw = written::news(&room, &anna, &happening).unwrap();

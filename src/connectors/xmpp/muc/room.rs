@@ -1,6 +1,7 @@
 //! One room, as the present stream has heard it: what follows from what it sends. No socket.
 
 use super::{
+    archive,
     compose::{self, History},
     names,
     presence::Seen,
@@ -15,7 +16,7 @@ use crate::{
         xml::{child_text, ns},
     },
     failure::{Failure, Reason},
-    ids::{LocalUser, RemoteRoomId},
+    ids::{LocalUser, Password, RemoteRoomId},
     message::{Happening, Occupant, Parting},
 };
 use std::{
@@ -34,6 +35,8 @@ pub const NAMES: u32 = 9;
 const SILENCE: Duration = Duration::from_secs(60);
 /// A room that does not answer is asked again.
 const ENTERING: Duration = Duration::from_secs(30);
+/// Whose own addresses are remembered, in one room.
+const PERSONS: usize = 5000;
 /// Who was not let in tries again.
 const SHUT: Duration = Duration::from_secs(60);
 
@@ -47,6 +50,15 @@ pub struct Room {
     /// Whether `people` are all.
     pub is_complete: bool,
     pub topic: Option<String>,
+    pub password: Option<Password>,
+    /// Who those are outside whose names are or were here, as far as the room says so to any of ours.
+    pub persons: BTreeMap<String, String>,
+    /// It has changed what it says of itself, or was not asked yet.
+    pub is_renewed: bool,
+    /// The name of the answer in which its archive is told at this moment.
+    pub archive: Option<String>,
+    /// What it was called when it was asked last.
+    pub name: Option<String>,
 }
 
 /// One of ours in a room.
@@ -99,6 +111,11 @@ impl Room {
                 _ => None,
             });
         }
+        if self.is_renewed
+            && let Some((user, _)) = self.ours.iter().find(|(_, own)| own.stage == Stage::Settled)
+        {
+            steps.push(Step::AskName { user: user.clone() });
+        }
         steps
     }
 }
@@ -128,6 +145,9 @@ impl Place<'_> {
     pub fn presence(&mut self, presence: &Element, from: &Jid) -> Taken {
         let Some(nick) = from.resource().map(|nick| nick.to_string()) else { return Taken::default() };
         let seen = Seen::read(presence);
+        if let Some(person) = seen.person().filter(|_| self.room.persons.len() < PERSONS) {
+            self.room.persons.insert(nick.clone(), person.to_owned());
+        }
         let is_self = seen.is_self() || self.room.ours.get(self.user).is_some_and(|own| own.nick == nick);
         let happening = match (is_self, seen.is_here()) {
             (true, true) => return self.self_here(&seen, nick),
@@ -224,7 +244,7 @@ impl Place<'_> {
         let nick = names::nick(&own.name, self.user, own.attempt);
         let (answer, taken) = if own.stage == Stage::Entering {
             let taken = std::mem::replace(&mut own.nick, nick.clone());
-            (compose::enter(&from, &id(self.bare), &nick, &own.history), Some(taken))
+            (compose::enter(&from, &id(self.bare), &nick, &own.history, self.room.password.as_ref()), Some(taken))
         } else {
             let taken = own.next.replace(nick.clone());
             (compose::rename(&from, &id(self.bare), &nick), taken)
@@ -241,6 +261,10 @@ impl Place<'_> {
         let body = message.has_child("body", ns::COMPONENT);
         let subject = child_text(message, "subject", ns::COMPONENT).filter(|_| !body);
         let nick = from.resource().map(|nick| nick.to_string());
+        if nick.is_none() && is_renewal(message) {
+            self.room.is_renewed = true;
+            return Taken::default();
+        }
         let is_ours = nick.as_deref().is_some_and(|nick| self.room.is_ours(nick));
         if let (Some(nick), Some(_)) = (&nick, incoming::own_id(message))
             && !self.room.people.contains(nick)
@@ -252,13 +276,31 @@ impl Place<'_> {
         if let Some(subject) = subject {
             return self.topic(subject.trim().to_owned());
         }
-        let says_something = nick.is_some() || message.children().any(|it| matches!(it.name(), "retract" | "apply-to"));
-        let is_words = says_something && matches!(read::sort(message), incoming::Sort::Words | incoming::Sort::Sealed);
+        let is_words = says_something(message, nick.is_some());
         let is_copy = incoming::id_of(message).is_none() && raw::stanza_id(message, self.bare).is_none();
         if is_ours || !is_words || (is_copy && !self.is_witness()) {
             return Taken::default();
         }
         Taken { arrival: Some(raw::said(message, self.bare, self.user)), answers: Vec::new() }
+    }
+
+    /// A message of the archive. What ours have said was said, whatever they were called then.
+    pub fn told(&mut self, stanza: &Element, said_back: &mut SaidBack) -> Taken {
+        let Some((answer, message)) = archive::message(stanza, self.bare) else { return Taken::default() };
+        let from =
+            message.attr("from").and_then(|from| Jid::new(from).ok()).filter(|from| from.to_bare() == *self.bare);
+        let (Some(from), true) = (from, self.room.archive.as_ref() == Some(&answer)) else { return Taken::default() };
+        let nick = from.resource().map(|nick| nick.to_string());
+        if let (Some(nick), Some(_)) = (&nick, incoming::own_id(&message)) {
+            let id = raw::stanza_id(&message, self.bare).map(str::to_owned);
+            said_back.note(message.attr("id").unwrap_or_default(), Ok(Echo { nick: nick.clone(), id }));
+            return Taken::default();
+        }
+        let is_topic = message.has_child("subject", ns::COMPONENT) && !message.has_child("body", ns::COMPONENT);
+        if is_topic || !says_something(&message, nick.is_some()) {
+            return Taken::default();
+        }
+        Taken { arrival: Some(raw::said(&message, self.bare, self.user)), answers: Vec::new() }
     }
 
     /// The topic ends what a room tells to who comes in.
@@ -277,6 +319,18 @@ impl Place<'_> {
         let inside = self.room.ours.iter().filter(|(_, own)| matches!(own.stage, Stage::Inside | Stage::Settled));
         inside.map(|(user, _)| user).next() == Some(self.user)
     }
+}
+
+/// The room itself only takes away what somebody has said.
+fn says_something(message: &Element, is_of_somebody: bool) -> bool {
+    let takes_away = || message.children().any(|it| matches!(it.name(), "retract" | "apply-to"));
+    (is_of_somebody || takes_away()) && matches!(read::sort(message), incoming::Sort::Words | incoming::Sort::Sealed)
+}
+
+/// Whether the room says that it has changed what it says of itself (XEP-0045 section 10.2.1).
+fn is_renewal(message: &Element) -> bool {
+    let statuses = message.get_child("x", ns::MUC_USER).into_iter().flat_map(Element::children);
+    statuses.filter(|it| it.name() == "status").any(|it| it.attr("code") == Some("104"))
 }
 
 fn sent_away() -> Failure {

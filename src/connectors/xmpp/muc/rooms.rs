@@ -83,6 +83,10 @@ pub enum Step {
         user: LocalUser,
         name: String,
     },
+    /// Ask what the room is called now.
+    AskName {
+        user: LocalUser,
+    },
     /// Ask whether they are in it still.
     Ask {
         user: LocalUser,
@@ -123,8 +127,8 @@ impl Rooms {
     /// A new stream: nobody is anywhere until they have come in again.
     pub fn begin_anew(&self) {
         for room in self.state().rooms.values_mut() {
-            let (wanted, topic) = (std::mem::take(&mut room.wanted), room.topic.take());
-            *room = Room { wanted, topic, ..Room::default() };
+            let (wanted, topic, name) = (std::mem::take(&mut room.wanted), room.topic.take(), room.name.take());
+            *room = Room { wanted, topic, name, is_renewed: true, ..Room::default() };
         }
         self.wake.notify_one();
     }
@@ -150,6 +154,7 @@ impl Rooms {
             ("presence", Some("error")) => place.refused(stanza),
             ("presence", None | Some("unavailable")) => place.presence(stanza, from),
             ("message", Some("groupchat")) => place.message(stanza, from, said_back),
+            ("message", kind) if kind != Some("error") && from.resource().is_none() => place.told(stanza, said_back),
             ("message", Some("error")) => {
                 if let Some(id) = stanza.attr("id") {
                     said_back.note(id, Err(error::failure(stanza)));
@@ -159,6 +164,9 @@ impl Rooms {
             _ => Taken::default(),
         };
         let is_empty = room.ours.values().all(|own| matches!(own.stage, Stage::Entering | Stage::Shut(_)));
+        if room.is_renewed && room.ours.values().any(|own| own.stage == Stage::Settled) {
+            self.wake.notify_one();
+        }
         if is_empty && room.is_complete {
             (room.is_complete, room.people) = (false, BTreeSet::new());
             self.wake.notify_one();
@@ -176,6 +184,16 @@ impl Rooms {
             state.said_back.known.remove(id);
         }
         known
+    }
+
+    /// What one of ours is called in a room; `None`: they are not in it.
+    pub(super) fn nick_of(&self, room: &BareJid, user: &LocalUser) -> Option<String> {
+        self.state().rooms.get(room)?.ours.get(user).map(|own| own.nick.clone())
+    }
+
+    /// The address of whoever has this name in a room, or had it last, as far as the room tells it to ours.
+    pub(super) fn person_behind(&self, room: &BareJid, nick: &str) -> Option<String> {
+        self.state().rooms.get(room)?.persons.get(nick).cloned()
     }
 
     pub fn standing(&self, room: &BareJid, user: &LocalUser) -> Standing {
@@ -199,7 +217,8 @@ impl Rooms {
             attendance.iter().filter_map(|it| Some((BareJid::new(it.room.as_str()).ok()?, it))).collect();
         let mut state = self.state();
         for (room, attendance) in &wanted {
-            let room = state.rooms.entry(room.clone()).or_default();
+            let room = state.rooms.entry(room.clone()).or_insert_with(|| Room { is_renewed: true, ..Room::default() });
+            room.password.clone_from(&attendance.password);
             room.wanted = attendance.staff.iter().map(|it| it.user.clone()).collect();
         }
         for (_, room) in state.rooms.iter_mut().filter(|(room, _)| !wanted.contains_key(*room)) {
@@ -216,6 +235,25 @@ impl Rooms {
         self.changed.send_replace(());
     }
 
+    /// Under which name the room tells its archive; with every other one it is not asked for.
+    pub(super) fn ask_archive(&self, room: &BareJid, name: Option<String>) {
+        if let Some(room) = self.state().rooms.get_mut(room) {
+            room.archive = name;
+        }
+    }
+
+    /// What a room has said that it is called: whether that is new. `None`: it is not to be asked, or has no name.
+    pub(super) fn note_name(&self, room: &BareJid, name: Option<&str>) -> bool {
+        let mut state = self.state();
+        let Some(room) = state.rooms.get_mut(room) else { return false };
+        room.is_renewed = false;
+        let is_new = name.is_some() && room.name.as_deref() != name;
+        if is_new {
+            room.name = name.map(str::to_owned);
+        }
+        is_new
+    }
+
     /// Whether nobody of ours is in the room.
     pub(super) fn is_first(&self, room: &BareJid) -> bool {
         let is_in = |own: &Ours| matches!(own.stage, Stage::Inside | Stage::Settled);
@@ -230,7 +268,7 @@ impl Rooms {
         let is_free = |nick: &String| !place.people.contains(nick) && !place.is_ours(nick);
         let found = (0..=NAMES).map(|n| (n, names::nick(name, user, n))).find(|(_, nick)| is_free(nick));
         let (attempt, nick) = found.unwrap_or_else(|| (0, names::nick(name, user, 0)));
-        let presence = compose::enter(&from, &id(room), &nick, &history);
+        let presence = compose::enter(&from, &id(room), &nick, &history, place.password.as_ref());
         let (stage, heard, next) = (Stage::Entering, Instant::now(), None);
         let own = Ours { name: name.to_owned(), nick, next, attempt, history, stage, heard };
         place.ours.insert(user.clone(), own);

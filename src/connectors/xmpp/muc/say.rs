@@ -1,11 +1,18 @@
 //! Handing a delivery to a room. It counts when the room has said it back to us, and only then.
 
 use super::{
-    compose, names,
+    compose,
+    keeper::ask_whether_inside,
+    names,
     rooms::{Echo, Rooms, Standing},
 };
 use crate::{
-    connectors::xmpp::{address::message_of, component::Component, convert::outgoing::Composed, xml::ns},
+    connectors::xmpp::{
+        address::{Identity, message_of},
+        component::Component,
+        convert::outgoing::Composed,
+        xml::ns,
+    },
     failure::{Failure, Reason},
     ids::{LocalUser, RemoteMessageId, RemoteRoomId},
     message::Sent,
@@ -23,6 +30,7 @@ const ECHO: Duration = Duration::from_secs(30);
 pub async fn say(
     rooms: &Rooms,
     component: &Component,
+    identity: &Identity,
     user: &LocalUser,
     room: &RemoteRoomId,
     composed: Composed,
@@ -36,8 +44,11 @@ pub async fn say(
     // What an earlier attempt has brought into the room is not said again.
     let is_new = |stanza: &Element| stanza.attr("id").is_none_or(|id| !matches!(rooms.said_back(id), Some(Ok(_))));
     let stanzas: Vec<Element> = composed.stanzas.into_iter().filter(is_new).map(compose::for_room).collect();
-    if !stanzas.is_empty() {
-        component.send(stanzas, composed.message.to_string()).await?;
+    let why = async |failure| why(rooms, component, identity, &bare, user, failure).await;
+    if !stanzas.is_empty()
+        && let Err(failure) = component.send(stanzas, composed.message.to_string()).await
+    {
+        return Err(why(failure).await);
     }
     if !proved_by_echo {
         return Ok(Sent { message: composed.message, subject: None, receipt_follows: false, said_as: None });
@@ -45,8 +56,11 @@ pub async fn say(
     let mut first = None;
     for id in &ids {
         let echo = timeout(ECHO, echo(rooms, id)).await;
-        let echo = echo.map_err(|_| Failure::transient(Reason::Unreachable, "the room has not said it back"))??;
-        first.get_or_insert(echo);
+        let echo = echo.map_err(|_| Failure::transient(Reason::Unreachable, "the room has not said it back"))?;
+        match echo {
+            Ok(echo) => first.get_or_insert(echo),
+            Err(failure) => return Err(why(failure).await),
+        };
     }
     let own = composed.message;
     let Some(Echo { nick, id }) = first else { return Err(Failure::permanent(Reason::Unreadable, "nothing to say")) };
@@ -59,22 +73,49 @@ pub async fn say(
 pub async fn say_privately(
     rooms: &Rooms,
     component: &Component,
+    identity: &Identity,
     user: &LocalUser,
     room: &RemoteRoomId,
     composed: Composed,
 ) -> Result<RemoteMessageId, Failure> {
-    enter(rooms, &bare(room)?, user).await?;
+    let bare = bare(room)?;
+    enter(rooms, &bare, user).await?;
     let stanzas = composed.stanzas.into_iter().map(compose::private).collect();
-    component.send(stanzas, composed.message.to_string()).await?;
-    Ok(composed.message)
+    match component.send(stanzas, composed.message.to_string()).await {
+        Ok(()) => Ok(composed.message),
+        Err(failure) => Err(why(rooms, component, identity, &bare, user, failure).await),
+    }
 }
 
-fn bare(room: &RemoteRoomId) -> Result<BareJid, Failure> {
+/// Why a room has not taken something. That it does not know any more that the writer is in it passes: after its service has
+/// ended and begun without a word, for one.
+async fn why(
+    rooms: &Rooms,
+    component: &Component,
+    identity: &Identity,
+    room: &BareJid,
+    user: &LocalUser,
+    failure: Failure,
+) -> Failure {
+    if !failure.detail.starts_with("not-acceptable") {
+        return failure;
+    }
+    let is_in = match rooms.nick_of(room, user) {
+        Some(nick) => ask_whether_inside(rooms, component, identity, room, user, &nick).await,
+        None => Some(false),
+    };
+    match is_in {
+        Some(false) => Failure::transient(Reason::Busy, "the room had forgotten the writer, who goes in again"),
+        _ => failure,
+    }
+}
+
+pub(super) fn bare(room: &RemoteRoomId) -> Result<BareJid, Failure> {
     BareJid::new(room.as_str()).map_err(|_| Failure::permanent(Reason::UnknownRecipient, "this is no room"))
 }
 
 /// Waits until the writer is in the room.
-async fn enter(rooms: &Rooms, room: &BareJid, user: &LocalUser) -> Result<(), Failure> {
+pub(super) async fn enter(rooms: &Rooms, room: &BareJid, user: &LocalUser) -> Result<(), Failure> {
     let absent = || Failure::permanent(Reason::NotInRoom, "the writer is not to be in the room");
     let entered = async {
         let mut changes = rooms.changes();

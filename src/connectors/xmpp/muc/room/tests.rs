@@ -187,7 +187,7 @@ fn just_those_are_there_who_are_to_be() {
     stage.room.ours.get_mut(&user("anna")).unwrap().name = "Anna Alt".into();
     let attendee = |name: &str, shown: &str| crate::connector::Attendee { user: user(name), name: shown.into() };
     let staff = vec![attendee("anna", "Anna"), attendee("ina", "Ina")];
-    let attendance = Attendance { room: RemoteRoomId::new("bau@rooms.test"), staff };
+    let attendance = Attendance { room: RemoteRoomId::new("bau@rooms.test"), password: None, staff };
     let steps = stage.room.steps(Some(&attendance));
     let expected = [
         Step::Leave { user: user("tom"), nick: "Tom".into() },

@@ -1,0 +1,2 @@
+-- What lets staff into a remote room that wants a password.
+ALTER TABLE remote_rooms ADD COLUMN password TEXT;
