@@ -87,13 +87,23 @@ fn answer(mut stream: TcpStream) -> io::Result<()> {
 }
 
 /// Says something, and hears what is answered until the other side ends or is silent.
-#[allow(dead_code)]
 pub fn talk(port: u16, words: &[u8]) -> Vec<u8> {
+    converse(port, words, false)
+}
+
+/// The same for who says no more. In HTTP whoever asks must not: an end is to hyper somebody who went away.
+pub fn talk_and_end(port: u16, words: &[u8]) -> Vec<u8> {
+    converse(port, words, true)
+}
+
+fn converse(port: u16, words: &[u8], is_all: bool) -> Vec<u8> {
     let mut heard = Vec::new();
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return heard };
     let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
     let _ = stream.write_all(words);
-    let _ = stream.shutdown(std::net::Shutdown::Write);
+    if is_all {
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+    }
     let _ = stream.read_to_end(&mut heard);
     heard
 }
