@@ -156,7 +156,10 @@ impl Fehmarn {
             Site { bridge: self.bridge.clone(), registration: self.registration, readiness: Readiness::default() };
         let mut tasks = JoinSet::new();
         let http = http::serve(listener, Arc::new(site), stop.clone());
-        tasks.spawn(async move { http.await.map_err(|error| Error::Listen(listen, error)) });
+        tasks.spawn(async move {
+            http.await;
+            Ok(())
+        });
         tasks.spawn(greet_and_work(self.bridge.clone(), id, stop.clone()));
         let (store, stopping) = (self.bridge.store.clone(), stop.clone());
         tasks.spawn(async move {
@@ -222,7 +225,10 @@ async fn serve_clients(
     tasks.spawn(hash_all_ghosts(bridge.clone(), stop.clone()));
     tasks.spawn(forget_old_tokens(store, stop.clone()));
     let clients = http::serve_clients(listener, Arc::new(Clients::new(bridge, settings)), stop);
-    tasks.spawn(async move { clients.await.map_err(failed) });
+    tasks.spawn(async move {
+        clients.await;
+        Ok(())
+    });
     tracing::info!(%listen, "listening for clients");
     Ok(())
 }
@@ -237,7 +243,10 @@ async fn serve_metrics(
     let failed = move |error| Error::ListenForMetrics(listen, error);
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let metrics = http::serve_metrics(listener, Arc::new(Watch::new(bridge)), stop);
-    tasks.spawn(async move { metrics.await.map_err(failed) });
+    tasks.spawn(async move {
+        metrics.await;
+        Ok(())
+    });
     tracing::info!(%listen, "listening for Prometheus");
     Ok(())
 }

@@ -22,6 +22,7 @@ mod forms;
 mod golden;
 mod hold;
 mod hostile;
+mod http_limits;
 mod identity;
 mod imap;
 mod kill;
