@@ -27,7 +27,7 @@ mod bridge {
     pub mod sink;
     pub mod tally;
 }
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code, unused_imports, unused_macros)]
 #[path = "../tests/common/mod.rs"]
 mod common;
 #[path = "ledger"]

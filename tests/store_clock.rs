@@ -1,28 +1,10 @@
 //! What waits when the clock is set; on SQLite and on PostgreSQL.
 
+use crate::common::databases::suite;
 use fehmarn::{
     ids::SourceId,
     store::{FARTHEST, Listed, NewRow, Queue, Store, now},
 };
-
-macro_rules! suite {
-    ($($name:ident)*) => { $(
-        mod $name {
-            #[tokio::test]
-            async fn sqlite() {
-                let folder = tempfile::tempdir().unwrap();
-                let url = format!("sqlite:{}/test.db", folder.path().display());
-                super::cases::$name(super::Store::open(&url).await.unwrap()).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                let url = crate::store::fresh_schema(stringify!($name)).await;
-                super::cases::$name(super::Store::open(&url).await.unwrap()).await;
-            }
-        }
-    )* };
-}
 
 suite! {
     all_that_waits_moves_with_the_clock_and_keeps_its_age_and_its_wait
