@@ -51,6 +51,7 @@ mod smtp;
 mod states;
 mod store;
 mod store_clock;
+mod store_not_now;
 mod store_people;
 mod store_remote_rooms;
 mod store_rooms;
