@@ -20,6 +20,7 @@
 #[path = "bridge"]
 mod bridge {
     pub mod component;
+    pub mod domains;
     pub mod fehmarn;
     pub mod homeserver;
     pub mod mailer;
