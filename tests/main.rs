@@ -34,6 +34,7 @@ mod mail_out;
 mod members;
 mod metrics;
 mod mixed;
+mod one_way;
 mod originals;
 mod panics;
 mod passing_on;
