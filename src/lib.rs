@@ -319,8 +319,11 @@ async fn show_ourselves(bridge: &Bridge, id: &str, stop: &CancellationToken) {
 async fn follow_clock(store: Store, stop: CancellationToken) -> Result<(), Error> {
     // What somebody was about to write while the clock was set.
     let mut was_set = false;
+    let mut moving = None;
     while stop.run_until_cancelled(sleep(CLOCK_EVERY)).await.is_some() {
-        let followed = match store.follow_clock().await {
+        let followed = stop.run_until_cancelled(store.follow_clock(&mut moving, bridge::LEASE)).await;
+        let Some(followed) = followed else { break };
+        let followed = match followed {
             Ok(None) if was_set => store.bring_near().await.map(|_| was_set = false),
             Ok(None) => Ok(()),
             Ok(Some(jump)) => {
