@@ -27,6 +27,8 @@ fn free_port() -> io::Result<u16> {
 }
 
 fn start() -> io::Result<Running> {
+    // As the program does before anything else.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     // In memory where there is such a folder: each transaction waits for the disk.
     let parent = Path::new("/dev/shm");
     let parent = if parent.is_dir() { parent.to_owned() } else { std::env::temp_dir() };
