@@ -7,6 +7,7 @@
 
 mod bridge {
     pub mod component;
+    pub mod domains;
     pub mod fehmarn;
     pub mod filling;
     // The ledger asks more of it.
@@ -14,6 +15,7 @@ mod bridge {
     pub mod homeserver;
     pub mod limits;
     pub mod mailer;
+    pub mod neighbours;
     pub mod process;
     pub mod report;
     pub mod scenarios;
@@ -39,7 +41,7 @@ struct Options {
     #[arg(long)]
     selftest: bool,
     /// Only one direction, for a profiler
-    #[arg(long, value_name = "to-mail|to-matrix")]
+    #[arg(long, value_name = "to-mail|to-matrix|neighbours")]
     only: Option<scenarios::Direction>,
     /// Over XMPP instead of mail: its burst and calm phases, both ways
     #[arg(long, conflicts_with = "only")]

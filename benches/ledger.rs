@@ -20,6 +20,7 @@
 #[path = "bridge"]
 mod bridge {
     pub mod component;
+    pub mod domains;
     pub mod fehmarn;
     pub mod homeserver;
     pub mod mailer;
@@ -27,7 +28,7 @@ mod bridge {
     pub mod sink;
     pub mod tally;
 }
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code, unused_imports, unused_macros)]
 #[path = "../tests/common/mod.rs"]
 mod common;
 #[path = "ledger"]

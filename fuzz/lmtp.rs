@@ -3,9 +3,7 @@
 
 #![no_main]
 
-mod running;
-
-use running::{RUNNING, talk};
+use running::{RUNNING, talk_and_end};
 
 const BEGUN: &str = "LHLO x\r\nMAIL FROM:<bob@example.org>\r\nRCPT TO:<anna@amt.example>\r\n";
 
@@ -16,7 +14,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         Some((_, rest)) => rest.to_vec(),
         None => return,
     };
-    let heard = talk(RUNNING.lmtp, &words);
+    let heard = talk_and_end(RUNNING.lmtp, &words);
     for line in heard.split_inclusive(|byte| *byte == b'\n') {
         let good = line.ends_with(b"\r\n") && line.iter().take(3).all(u8::is_ascii_digit) && line.len() > 4;
         assert!(good, "{}", String::from_utf8_lossy(line));

@@ -27,6 +27,8 @@ fn free_port() -> io::Result<u16> {
 }
 
 fn start() -> io::Result<Running> {
+    // As the program does before anything else.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     // In memory where there is such a folder: each transaction waits for the disk.
     let parent = Path::new("/dev/shm");
     let parent = if parent.is_dir() { parent.to_owned() } else { std::env::temp_dir() };
@@ -87,13 +89,24 @@ fn answer(mut stream: TcpStream) -> io::Result<()> {
 }
 
 /// Says something, and hears what is answered until the other side ends or is silent.
-#[allow(dead_code)]
 pub fn talk(port: u16, words: &[u8]) -> Vec<u8> {
+    converse(port, words, false)
+}
+
+/// The same for who says no more. In HTTP whoever asks must not: an end is to hyper somebody who went away.
+pub fn talk_and_end(port: u16, words: &[u8]) -> Vec<u8> {
+    converse(port, words, true)
+}
+
+fn converse(port: u16, words: &[u8], is_all: bool) -> Vec<u8> {
     let mut heard = Vec::new();
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return heard };
-    let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+    // What takes too long is libFuzzer's `-timeout` to say; on a busy machine nothing is quick.
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(600)));
     let _ = stream.write_all(words);
-    let _ = stream.shutdown(std::net::Shutdown::Write);
+    if is_all {
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+    }
     let _ = stream.read_to_end(&mut heard);
     heard
 }

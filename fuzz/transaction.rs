@@ -3,8 +3,6 @@
 
 #![no_main]
 
-mod running;
-
 use running::{RUNNING, TOKEN, talk};
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -52,6 +52,11 @@ pub trait Connector: Send + Sync + 'static {
         String::new()
     }
 
+    /// Which part of the network a delivery to this address goes to, where one may be slow and the others not. No I/O.
+    fn domain(&self, to: &RemoteUserId) -> String {
+        to.as_str().rsplit_once('@').map_or("", |(_, domain)| domain).to_owned()
+    }
+
     /// Takes what a writer says about a message out of its first lines (`Subject: ...`). No I/O.
     fn instructions(&self, _body: &mut Body) -> Instructions {
         Instructions::default()

@@ -156,7 +156,10 @@ impl Fehmarn {
             Site { bridge: self.bridge.clone(), registration: self.registration, readiness: Readiness::default() };
         let mut tasks = JoinSet::new();
         let http = http::serve(listener, Arc::new(site), stop.clone());
-        tasks.spawn(async move { http.await.map_err(|error| Error::Listen(listen, error)) });
+        tasks.spawn(async move {
+            http.await;
+            Ok(())
+        });
         tasks.spawn(greet_and_work(self.bridge.clone(), id, stop.clone()));
         let (store, stopping) = (self.bridge.store.clone(), stop.clone());
         tasks.spawn(async move {
@@ -222,7 +225,10 @@ async fn serve_clients(
     tasks.spawn(hash_all_ghosts(bridge.clone(), stop.clone()));
     tasks.spawn(forget_old_tokens(store, stop.clone()));
     let clients = http::serve_clients(listener, Arc::new(Clients::new(bridge, settings)), stop);
-    tasks.spawn(async move { clients.await.map_err(failed) });
+    tasks.spawn(async move {
+        clients.await;
+        Ok(())
+    });
     tracing::info!(%listen, "listening for clients");
     Ok(())
 }
@@ -237,7 +243,10 @@ async fn serve_metrics(
     let failed = move |error| Error::ListenForMetrics(listen, error);
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let metrics = http::serve_metrics(listener, Arc::new(Watch::new(bridge)), stop);
-    tasks.spawn(async move { metrics.await.map_err(failed) });
+    tasks.spawn(async move {
+        metrics.await;
+        Ok(())
+    });
     tracing::info!(%listen, "listening for Prometheus");
     Ok(())
 }
@@ -266,20 +275,19 @@ async fn forget_old_tokens(store: Store, stop: CancellationToken) -> Result<(), 
     Ok(())
 }
 
-/// Waits for the homeserver, shows it that we are there, and works.
+/// Waits for the homeserver and works, and shows it that we are there.
 async fn greet_and_work(bridge: Arc<Bridge>, id: String, stop: CancellationToken) -> Result<(), Error> {
-    while let Err(error) = greet(&bridge, &id).await {
+    while let Err(error) = greet(&bridge).await {
         tracing::warn!(%error, "waiting for the homeserver");
         if stop.run_until_cancelled(sleep(GREETING_EVERY)).await.is_none() {
             return Ok(());
         }
     }
-    bridge.work(id, stop).await;
+    tokio::join!(bridge.clone().work(id.clone(), stop.clone()), show_ourselves(&bridge, &id, &stop));
     Ok(())
 }
 
-/// The ping makes the homeserver send at once what it has kept back while we were away.
-async fn greet(bridge: &Bridge, id: &str) -> Result<(), matrix::Error> {
+async fn greet(bridge: &Bridge) -> Result<(), matrix::Error> {
     let bot = bridge.homeserver.intent(&bridge.bot);
     bot.exist().await?;
     // Nothing waits for a name. Synapse (1.163) carries it into all rooms of its user in the background; if it was killed
@@ -287,16 +295,35 @@ async fn greet(bridge: &Bridge, id: &str) -> Result<(), matrix::Error> {
     if let Err(error) = bot.keep_name("Fehmarn").await {
         tracing::warn!(%error, "the name of the bot is not set; at the next start again");
     }
-    let took = bridge.homeserver.ping(id).await?;
-    tracing::info!(milliseconds = took.as_millis() as u64, "the homeserver reaches us");
     Ok(())
+}
+
+/// The ping makes the homeserver send at once what it has kept back while we were away. Nothing waits for that: a Synapse
+/// (1.163) whose connection a crash of ours has cut answers 502 for minutes ("Tried to cancel an already-called event"),
+/// and what goes to it gets there all the same.
+async fn show_ourselves(bridge: &Bridge, id: &str, stop: &CancellationToken) {
+    loop {
+        match bridge.homeserver.ping(id).await {
+            Ok(took) => {
+                tracing::info!(milliseconds = took.as_millis() as u64, "the homeserver reaches us");
+                return;
+            }
+            Err(error) => tracing::warn!(%error, "the homeserver does not reach us yet"),
+        }
+        if stop.run_until_cancelled(sleep(GREETING_EVERY)).await.is_none() {
+            return;
+        }
+    }
 }
 
 async fn follow_clock(store: Store, stop: CancellationToken) -> Result<(), Error> {
     // What somebody was about to write while the clock was set.
     let mut was_set = false;
+    let mut moving = None;
     while stop.run_until_cancelled(sleep(CLOCK_EVERY)).await.is_some() {
-        let followed = match store.follow_clock().await {
+        let followed = stop.run_until_cancelled(store.follow_clock(&mut moving, bridge::LEASE)).await;
+        let Some(followed) = followed else { break };
+        let followed = match followed {
             Ok(None) if was_set => store.bring_near().await.map(|_| was_set = false),
             Ok(None) => Ok(()),
             Ok(Some(jump)) => {

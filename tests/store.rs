@@ -1,5 +1,7 @@
 //! One suite for the store, run on SQLite and on PostgreSQL.
 
+pub use crate::common::databases::fresh_schema;
+use crate::common::databases::suite;
 use fehmarn::{
     ids::{LocalUser, RemoteMessageId, RemoteUserId, SourceId},
     message::{Attachment, RawArrival},
@@ -15,27 +17,8 @@ use tokio::sync::Semaphore;
 
 const LEASE: Duration = Duration::from_secs(60);
 
-/// Each test once for each database.
-macro_rules! suite {
-    ($($name:ident)*) => { $(
-        mod $name {
-            #[tokio::test]
-            async fn sqlite() {
-                let folder = tempfile::tempdir().unwrap();
-                let url = format!("sqlite:{}/test.db", folder.path().display());
-                super::cases::$name(super::Store::open(&url).await.unwrap(), &url).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                let url = super::fresh_schema(stringify!($name)).await;
-                super::cases::$name(super::Store::open(&url).await.unwrap(), &url).await;
-            }
-        }
-    )* };
-}
-
 suite! {
+    with url:
     rows_of_one_lane_go_one_after_the_other
     whoever_ends_a_row_gets_the_next_one
     a_row_goes_straight_to_a_free_slot
@@ -75,18 +58,6 @@ suite! {
     tokens_and_terms_are_known_until_they_are_forgotten
     ghosts_are_found_by_what_was_worked_out
     it_can_be_opened_twice
-}
-
-/// A schema of its own in the PostgreSQL that the test command started.
-pub async fn fresh_schema(name: &str) -> String {
-    let base = crate::common::servers::postgres_url();
-    sqlx::any::install_default_drivers();
-    // The time first: PostgreSQL cuts names after 63 bytes.
-    let schema = format!("at_{}_{name}", now());
-    let mut connection = <sqlx::AnyConnection as sqlx::Connection>::connect(&base).await.unwrap();
-    let create = format!("CREATE SCHEMA {schema}");
-    sqlx::query(sqlx::AssertSqlSafe(create)).execute(&mut connection).await.unwrap();
-    format!("{base}?options[search_path]={schema}")
 }
 
 /// From now on nothing can be written into the inbox.

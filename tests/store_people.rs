@@ -1,30 +1,11 @@
 //! What the store knows of people outside for the sake of looks, reactions and what passes, on SQLite and on PostgreSQL.
 
-use crate::store::fresh_schema;
+use crate::common::databases::suite;
 use fehmarn::{
     ids::RemoteUserId,
     store::{Ghost, Looks, Member, Membership, Reacted, Store},
 };
 use ruma::{RoomId, UserId, event_id, room_id, user_id};
-
-macro_rules! suite {
-    ($($name:ident)*) => { $(
-        mod $name {
-            #[tokio::test]
-            async fn sqlite() {
-                let folder = tempfile::tempdir().unwrap();
-                let url = format!("sqlite:{}/test.db", folder.path().display());
-                super::cases::$name(super::Store::open(&url).await.unwrap()).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                let url = super::fresh_schema(stringify!($name)).await;
-                super::cases::$name(super::Store::open(&url).await.unwrap()).await;
-            }
-        }
-    )* };
-}
 
 suite! {
     a_ghost_s_looks_are_known_since_when

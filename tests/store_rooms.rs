@@ -1,5 +1,6 @@
 //! What the store knows of rooms with several people from outside, and of those of the bot; on SQLite and on PostgreSQL.
 
+use crate::common::databases::suite;
 use fehmarn::{
     ids::{RemoteMessageId, RemoteUserId, SourceId},
     store::{
@@ -10,25 +11,6 @@ use fehmarn::{
 use ruma::{RoomId, UserId, event_id, room_id, user_id};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
-
-macro_rules! suite {
-    ($($name:ident)*) => { $(
-        mod $name {
-            #[tokio::test]
-            async fn sqlite() {
-                let folder = tempfile::tempdir().unwrap();
-                let url = format!("sqlite:{}/test.db", folder.path().display());
-                super::cases::$name(super::Store::open(&url).await.unwrap()).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                let url = crate::store::fresh_schema(stringify!($name)).await;
-                super::cases::$name(super::Store::open(&url).await.unwrap()).await;
-            }
-        }
-    )* };
-}
 
 suite! {
     a_room_with_somebody_else_in_it_is_not_that_of_the_two

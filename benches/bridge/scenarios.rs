@@ -5,6 +5,7 @@ use super::{
     filling,
     homeserver::Requests,
     limits::Limits,
+    neighbours,
     process::Process,
     report::Report,
     stage::{Phase, RATES, Size, Stage},
@@ -24,6 +25,8 @@ const SETTLE: Duration = Duration::from_secs(1);
 pub enum Direction {
     ToMail,
     ToMatrix,
+    /// To mail, beside a slow domain and a dead one.
+    Neighbours,
 }
 
 /// How Fehmarn is run.
@@ -75,16 +78,19 @@ async fn play(
     report.row("ghosts registered and joined", "per s", stage.size.pairs as f64 / took.as_secs_f64(), None);
 
     let mut phases = Phases::default();
-    if way.only != Some(Direction::ToMatrix) {
+    if matches!(way.only, None | Some(Direction::ToMail)) {
         to_mail(stage, process, limits, report, &mut phases).await?;
     }
-    if way.only != Some(Direction::ToMail) {
+    if matches!(way.only, None | Some(Direction::ToMatrix)) {
         to_matrix(stage, process, installation.lmtp, limits, report, &mut phases).await?;
     }
-    match way.only {
-        None => outage(stage, installation, fehmarn, limits, report, &mut phases).await?,
-        Some(_) => drop(fehmarn.stop().await?),
+    if way.only.is_none() {
+        fehmarn = outage(stage, installation, fehmarn, limits, report, &mut phases).await?;
     }
+    if matches!(way.only, None | Some(Direction::Neighbours)) {
+        neighbours::run(stage, report, &mut phases).await?;
+    }
+    fehmarn.stop().await?;
     close(stage, installation, report, &phases);
     Ok(())
 }
@@ -210,7 +216,7 @@ async fn outage(
     limits: &Limits,
     report: &mut Report,
     phases: &mut Phases,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Fehmarn> {
     stage.sink.refusing.store(true, Relaxed);
     let phase = stage.write(stage.size.burst, None).await?;
     tokio::time::sleep(2 * SETTLE).await;
@@ -230,7 +236,7 @@ async fn outage(
     report.row("after the outage: first mail to last", "messages/s", rate, Some(("sink", limits.sink)));
     tokio::time::sleep(SETTLE).await;
     phases.add("outage and restart", &stage.mails, phase);
-    fehmarn.stop().await.map(drop)
+    Ok(fehmarn)
 }
 
 pub fn close(stage: &Stage, installation: &Installation, report: &mut Report, phases: &Phases) {

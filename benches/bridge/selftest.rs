@@ -1,14 +1,19 @@
 //! Whether the benchmark counts right, tried on a stand-in whose mistakes are known.
 
 use super::{
+    domains::{DEAD, SLOW, domain},
     limits,
+    mailer::{Connection, Mail, Protocol},
     sink::counting,
     stage::{Size, Stage},
     stand_in::{Mistakes, StandIn},
-    tally::{Faults, Outcome, Tally},
+    tally::{Faults, Outcome, Tally, marker},
 };
 use anyhow::ensure;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 /// In no message.
 const NEVER: usize = usize::MAX;
@@ -23,11 +28,13 @@ pub async fn run() -> anyhow::Result<bool> {
         seconds: 0.4,
         probe: Duration::from_millis(20),
         patience: Duration::from_secs(2),
+        slow: Duration::from_millis(100),
     };
     let limits = limits::measure(&size).await?;
     ensure!(limits.commits > 0.0 && limits.rows > limits.commits, "a commit of 100 rows is no faster than one of 1");
     bodies_in_any_encoding_are_counted()?;
     order_is_watched();
+    a_slow_domain_and_a_dead_one_are_what_they_are_called(&size).await?;
     let (mails, events) = bridge(&size, FLAWLESS).await?;
     ensure!(
         mails.faults.none() && events.faults.none(),
@@ -69,6 +76,34 @@ fn bodies_in_any_encoding_are_counted() -> anyhow::Result<()> {
     let head = "Subject: tok000000kot\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n";
     take(&["user0@ext.example".into()], format!("{head}SGVsbG8gdG9rMDAwMDAwa290IQ==\r\n").as_bytes());
     ensure!(tally.outcome(&run).faults.none(), "{:?}", tally.outcome(&run).faults);
+    Ok(())
+}
+
+/// By the mail server of the stage, with no Fehmarn between.
+async fn a_slow_domain_and_a_dead_one_are_what_they_are_called(size: &Size) -> anyhow::Result<()> {
+    let stage = Stage::start(size).await?;
+    for (pairs, least, there) in [(0..3, Duration::ZERO, 3), (SLOW, size.slow, 3), (DEAD, Duration::ZERO, 0)] {
+        let run = stage.mails.open_for(pairs, 3);
+        let mut connection = Connection::open(stage.sink.address, Protocol::Smtp).await?;
+        for number in run.numbers() {
+            stage.mails.sent(number);
+            let pair = run.pair(number);
+            let mail = Mail {
+                from: format!("staff{pair}@chat.bench.local"),
+                to: format!("user{pair}@{}", domain(pair)),
+                data: format!("Subject: x\r\n\r\n{}\r\n.\r\n", marker(number)).into_bytes(),
+            };
+            ensure!(connection.send(&mail).await.is_ok() == (there > 0), "{}", mail.to);
+            if there == 0 {
+                connection = Connection::open(stage.sink.address, Protocol::Smtp).await?;
+            }
+        }
+        let outcome = stage.mails.outcome(&run);
+        ensure!(outcome.seen == there && outcome.faults.misplaced == 0, "{there}: {:?}", outcome.faults);
+        let quick = outcome.wait_ms(0.0) / 1000.0 < size.slow.as_secs_f64();
+        ensure!(there == 0 || quick == least.is_zero(), "{} ms", outcome.wait_ms(0.0));
+    }
+    ensure!(stage.sink.refused.load(Relaxed) == 3, "refusals are not counted");
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! A mail server that receives: takes everything, or nothing, and keeps only the markers.
 
-use super::tally::{Tally, markers};
+use super::{
+    domains::pair,
+    tally::{Tally, markers},
+};
 use mail_parser::MessageParser;
 use std::{
     net::SocketAddr,
@@ -8,6 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -20,16 +24,20 @@ pub type Taker = Box<dyn Fn(&[String], &[u8]) + Send + Sync>;
 /// How a recipient is refused; `None`: not at all.
 pub type Refusal = Box<dyn Fn(&str) -> Option<&'static str> + Send + Sync>;
 
+/// How long it takes for a mail to this recipient.
+pub type Pause = Box<dyn Fn(&str) -> Duration + Send + Sync>;
+
 /// How it behaves.
 pub struct Manner {
     /// Whether it offers reports on what becomes of mails (DSN, RFC 3461).
     pub reports: bool,
     pub refusal: Refusal,
+    pub pause: Pause,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Self { reports: true, refusal: Box::new(|_| None) }
+        Self { reports: true, refusal: Box::new(|_| None), pause: Box::new(|_| Duration::ZERO) }
     }
 }
 
@@ -39,6 +47,8 @@ pub struct Sink {
     pub refusing: AtomicBool,
     pub connections: AtomicUsize,
     pub mails: AtomicUsize,
+    /// Recipients who were refused by its manner.
+    pub refused: AtomicUsize,
     taker: Taker,
     manner: Manner,
 }
@@ -55,6 +65,7 @@ impl Sink {
             refusing: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             mails: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
             taker,
             manner,
         });
@@ -106,7 +117,9 @@ impl Sink {
                 "RCPT" if self.refusing.load(Relaxed) => "451 4.7.1 not now\r\n",
                 "RCPT" => {
                     let recipient = address(&line);
-                    (self.manner.refusal)(&recipient).unwrap_or_else(|| {
+                    let refusal = (self.manner.refusal)(&recipient);
+                    self.refused.fetch_add(usize::from(refusal.is_some()), Relaxed);
+                    refusal.unwrap_or_else(|| {
                         recipients.push(recipient);
                         "250 2.1.5 ok\r\n"
                     })
@@ -121,6 +134,10 @@ impl Sink {
                         if reader.read_until(b'\n', &mut data).await? == 0 {
                             return Ok(());
                         }
+                    }
+                    let pause = recipients.iter().map(|recipient| (self.manner.pause)(recipient)).max();
+                    if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
+                        tokio::time::sleep(pause).await;
                     }
                     // Without the dot on a line of its own that ends it.
                     (self.taker)(&recipients, &data[..data.len() - 3]);
@@ -149,11 +166,6 @@ fn address(line: &[u8]) -> String {
     let line = String::from_utf8_lossy(line);
     let inner = line.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
     inner.map(|(address, _)| address.to_lowercase()).unwrap_or_default()
-}
-
-/// The pair of `user7@ext.example`.
-pub fn pair(address: &str) -> Option<usize> {
-    address.strip_prefix("user")?.strip_suffix("@ext.example")?.parse().ok()
 }
 
 /// Counts each mail in a tally.

@@ -3,12 +3,13 @@
 use super::{
     homeserver::Homeserver,
     mailer::{self, Protocol},
-    sink::{self, Sink},
+    sink::{self, Manner, Sink},
     tally::{Outcome, Run, Tally, marker},
 };
 use anyhow::ensure;
 use std::{
     net::SocketAddr,
+    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -26,6 +27,8 @@ pub struct Size {
     pub probe: Duration,
     /// How long the last message of a burst may take.
     pub patience: Duration,
+    /// How long a slow mail server takes for a mail.
+    pub slow: Duration,
 }
 
 impl Size {
@@ -36,6 +39,7 @@ impl Size {
         seconds: 15.0,
         probe: Duration::from_millis(1500),
         patience: Duration::from_secs(120),
+        slow: Duration::from_secs(5),
     };
     pub const QUICK: Self = Self {
         burst: 500,
@@ -44,6 +48,7 @@ impl Size {
         seconds: 2.0,
         probe: Duration::from_millis(200),
         patience: Duration::from_secs(30),
+        slow: Duration::from_secs(1),
     };
 }
 
@@ -72,19 +77,23 @@ impl Stage {
     pub async fn start(size: &Size) -> anyhow::Result<Self> {
         let (mails, events) = (Arc::new(Tally::default()), Arc::new(Tally::default()));
         let homeserver = Homeserver::start(events.clone()).await?;
-        let sink = Sink::start(sink::counting(mails.clone())).await?;
+        let sink = Sink::with_manner(sink::counting(mails.clone()), manner(size.slow)).await?;
         Ok(Self { homeserver, sink, mails, events, size: size.clone() })
     }
 
     /// Every member of staff opens a room and invites somebody. Returns how long it took until all have joined.
     pub async fn open_rooms(&self) -> anyhow::Result<Duration> {
+        self.open_rooms_of(0..self.size.pairs).await
+    }
+
+    pub async fn open_rooms_of(&self, pairs: Range<usize>) -> anyhow::Result<Duration> {
         let start = Instant::now();
-        for pair in 0..self.size.pairs {
+        for pair in pairs.clone() {
             self.homeserver.open_room(pair);
         }
-        let joined = || (0..self.size.pairs).filter(|pair| self.homeserver.has_joined(*pair)).count();
-        while joined() < self.size.pairs {
-            let (joined, all) = (joined(), self.size.pairs);
+        let joined = || pairs.clone().filter(|pair| self.homeserver.has_joined(*pair)).count();
+        while joined() < pairs.len() {
+            let (joined, all) = (joined(), pairs.len());
             ensure!(start.elapsed() < self.size.patience, "{joined} of {all} ghosts have joined");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -93,7 +102,12 @@ impl Stage {
 
     /// Staff write `count` messages, all at once or at a rate. Returns when all are accepted.
     pub async fn write(&self, count: usize, rate: Option<f64>) -> anyhow::Result<Phase> {
-        let run = self.mails.open(count, self.size.pairs);
+        self.write_to(0..self.size.pairs, count, rate).await
+    }
+
+    /// The same among these pairs.
+    pub async fn write_to(&self, pairs: Range<usize>, count: usize, rate: Option<f64>) -> anyhow::Result<Phase> {
+        let run = self.mails.open_for(pairs, count);
         let start = Instant::now();
         for (place, number) in run.numbers().enumerate() {
             if let Some(rate) = rate {
@@ -122,6 +136,15 @@ impl Stage {
     pub async fn finish(&self, tally: &Tally, phase: &Phase) -> Outcome {
         tally.all_seen(&phase.run, self.size.patience).await;
         tally.outcome(&phase.run)
+    }
+}
+
+/// Quick and well, except where a domain is known not to be.
+fn manner(slow: Duration) -> Manner {
+    Manner {
+        refusal: Box::new(|to| to.ends_with("@dead.example").then_some("451 4.4.1 no answer from there\r\n")),
+        pause: Box::new(move |to| if to.ends_with("@slow.example") { slow } else { Duration::ZERO }),
+        ..Manner::default()
     }
 }
 

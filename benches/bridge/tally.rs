@@ -1,6 +1,7 @@
 //! Who was sent when, and seen when: every message carries a numbered marker.
 
 use std::{
+    collections::BTreeMap,
     ops::Range,
     sync::Mutex,
     time::{Duration, Instant},
@@ -50,7 +51,7 @@ struct Message {
 #[derive(Clone)]
 pub struct Run {
     numbers: Range<usize>,
-    pairs: usize,
+    pairs: Range<usize>,
 }
 
 impl Run {
@@ -63,19 +64,23 @@ impl Run {
     }
 
     pub fn pairs(&self) -> usize {
-        self.pairs
+        self.pairs.len()
     }
 
     pub fn pair(&self, number: usize) -> usize {
-        (number - self.numbers.start) % self.pairs
+        self.pairs.start + (number - self.numbers.start) % self.pairs.len()
     }
 }
 
 impl Tally {
     pub fn open(&self, count: usize, pairs: usize) -> Run {
+        self.open_for(0..pairs, count)
+    }
+
+    pub fn open_for(&self, pairs: Range<usize>, count: usize) -> Run {
         let mut messages = self.messages.lock().expect("lock");
         let start = messages.len();
-        messages.extend((0..count).map(|n| Message { pair: n % pairs, ..Message::default() }));
+        messages.extend((0..count).map(|n| Message { pair: pairs.start + n % pairs.len(), ..Message::default() }));
         Run { numbers: start..start + count, pairs }
     }
 
@@ -121,7 +126,7 @@ impl Tally {
                 lost: messages.iter().filter(|m| m.seen.is_none()).count(),
                 duplicated: messages.iter().map(|m| m.times.saturating_sub(1)).sum(),
                 misplaced: messages.iter().filter(|m| m.misplaced).count(),
-                disordered: disordered(&messages, run.pairs),
+                disordered: disordered(&messages),
             },
             took: took.unwrap_or_default(),
             drained: first_seen.zip(last).map(|(first, last)| last - first).unwrap_or_default(),
@@ -131,11 +136,11 @@ impl Tally {
 }
 
 /// How many came before one of the same pair that was sent earlier.
-fn disordered(messages: &[Message], pairs: usize) -> usize {
-    let mut latest: Vec<Option<Instant>> = vec![None; pairs];
+fn disordered(messages: &[Message]) -> usize {
+    let mut latest: BTreeMap<usize, Option<Instant>> = BTreeMap::new();
     let mut count = 0;
     for message in messages {
-        let latest = &mut latest[message.pair];
+        let latest = latest.entry(message.pair).or_default();
         count += usize::from(message.seen.is_some() && message.seen < *latest);
         *latest = message.seen.max(*latest);
     }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     bridge::{
+        domains,
         fehmarn::{Installation, free_address},
         homeserver::{Homeserver, Power, ghost, room, staff},
         mailer::Mail,
@@ -134,11 +135,11 @@ fn is_hopeless(pair: usize) -> bool {
 /// Without reports of delivery: so Fehmarn itself says what has been delivered.
 fn manner(seed: u64) -> Manner {
     let random = Mutex::new(StdRng::seed_from_u64(seed));
-    let refusal = move |recipient: &str| match sink::pair(recipient) {
+    let refusal = move |recipient: &str| match domains::pair(recipient) {
         Some(pair) if is_hopeless(pair) => Some("550 5.1.1 no such user here\r\n"),
         _ => random.lock().expect("lock").random_ratio(1, BUSY_EVERY).then_some("451 4.7.1 come back later\r\n"),
     };
-    Manner { reports: false, refusal: Box::new(refusal) }
+    Manner { reports: false, refusal: Box::new(refusal), ..Manner::default() }
 }
 
 fn taking(mails: Arc<Mutex<Vec<Seen>>>) -> Taker {
@@ -147,7 +148,7 @@ fn taking(mails: Arc<Mutex<Vec<Seen>>>) -> Taker {
         let mut mails = mails.lock().expect("lock");
         for number in sink::numbers(mail) {
             for recipient in recipients {
-                mails.push(Seen { conversation: sink::pair(recipient), number, id: id.clone(), at: now() });
+                mails.push(Seen { conversation: domains::pair(recipient), number, id: id.clone(), at: now() });
             }
         }
     })

@@ -7,6 +7,7 @@ mod change;
 mod changed;
 mod command;
 mod company;
+mod crowd;
 mod delivery;
 mod depth;
 mod draft;

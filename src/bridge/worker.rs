@@ -1,6 +1,10 @@
 //! The loop that works off a queue: claims what is due, tries it, records how it ended.
 
-use super::{Bridge, status::Accepted};
+use super::{
+    Bridge,
+    crowd::{Attempt, Crowds, Place, most_slow},
+    status::Accepted,
+};
 use crate::{
     failure::{Failure, Reason, Retry, back_off},
     ids::RemoteUserId,
@@ -13,7 +17,7 @@ use std::{
     collections::HashSet,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -73,6 +77,7 @@ struct Worker {
     bridge: Arc<Bridge>,
     queue: Queue,
     unreachable: Unreachable,
+    crowds: Crowds,
     slots: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -90,6 +95,7 @@ pub(super) async fn run(bridge: Arc<Bridge>, queue: Queue, stop: CancellationTok
         bridge,
         queue,
         unreachable: Unreachable::default(),
+        crowds: Crowds::default(),
         slots: Arc::new(Semaphore::new(at_once)),
         tasks: TaskTracker::new(),
         stop,
@@ -161,13 +167,30 @@ impl Worker {
     async fn work(&self, first: Row, _slot: OwnedSemaphorePermit) {
         let mut next = Some(first);
         while let Some(row) = next {
+            let under_way = match self.enter(&row) {
+                Ok(under_way) => under_way,
+                Err(wait) => {
+                    next = self.record(not_now(&row, wait)).await;
+                    continue;
+                }
+            };
             let attempt = AssertUnwindSafe(self.attempt(&row)).catch_unwind().await;
             let (finished, accepted) = attempt.unwrap_or_else(|_| (after_fault(&self.bridge, self.queue, &row), None));
+            drop(under_way);
             next = self.record(finished).await;
             if let Some(accepted) = accepted {
                 self.bridge.statuses.add(accepted);
             }
         }
+    }
+
+    /// Whether there is a place for a row where it goes; when to look again if not. The homeserver is one place for all.
+    fn enter(&self, row: &Row) -> Result<Option<Attempt<'_>>, Duration> {
+        let connector = self.bridge.connectors.get(row.connector.as_str()).filter(|_| self.queue == Queue::Outbox);
+        let Some(connector) = connector else { return Ok(None) };
+        let domain = connector.domain(&RemoteUserId::new(row.target.as_str()));
+        let place = Place { connector: row.connector.clone(), domain };
+        self.crowds.enter(place, most_slow(connector.capabilities().concurrency), Instant::now()).map(Some)
     }
 
     async fn attempt(&self, row: &Row) -> (Finished, Option<Accepted>) {
@@ -254,6 +277,12 @@ fn finish(bridge: &Bridge, queue: Queue, row: &Row, result: Result<Done, Failure
         }
     };
     Finished { id: row.id, lane: row.lane.clone(), outcome, follow_up }
+}
+
+/// As if it had not been claimed.
+fn not_now(row: &Row, wait: Duration) -> Finished {
+    let outcome = Outcome::NotNow { at: now() + wait.as_millis() as i64 };
+    Finished { id: row.id, lane: row.lane.clone(), outcome, follow_up: Vec::new() }
 }
 
 fn count(queue: Queue, connector: &'static str, failure: &Failure, dead: bool) {

@@ -1,7 +1,7 @@
 //! The one clock. It goes on evenly however the machine's own is set: leases, waits and ages are differences, and a clock
 //! that was put right by a day must neither end nor lengthen any of them.
 
-use super::{Error, Queue, Store, Tx, sql};
+use super::{Error, Move, Queue, Store, sql};
 use std::{
     sync::{
         LazyLock,
@@ -35,37 +35,42 @@ pub fn now() -> i64 {
 }
 
 impl Store {
-    /// Follows the machine's clock. If it was set: all rows that wait move with it in one commit, and the milliseconds
-    /// are returned.
-    pub async fn follow_clock(&self) -> Result<Option<i64>, Error> {
-        let jump = machine() - now();
-        if jump.abs() < LEAST_JUMP_MS {
-            CLOCK.at.fetch_add(jump, Ordering::Relaxed);
-            return Ok(None);
+    /// Follows the machine's clock. If it was set: all rows that wait move with it, and the milliseconds are returned. What
+    /// is being worked on is held for `lease`. After an error, and when this is not waited for, it goes on from `moving`.
+    /// Who has read the clock and not yet written what it said has it from the old one: see
+    /// [`bring_near`](Self::bring_near).
+    pub async fn follow_clock(&self, moving: &mut Option<Move>, lease: Duration) -> Result<Option<i64>, Error> {
+        if moving.is_none() {
+            let jump = machine() - now();
+            if jump.abs() < LEAST_JUMP_MS {
+                CLOCK.at.fetch_add(jump, Ordering::Relaxed);
+                return Ok(None);
+            }
+            let mut begun = self.begin_move(jump).await?;
+            if jump < 0 {
+                self.set_clock(&mut begun, lease).await?;
+            }
+            *moving = Some(begun);
         }
-        let tx = self.move_rows(jump).await?;
-        // While nobody else can claim: under the old clock what is under way may look due.
-        CLOCK.at.fetch_add(jump, Ordering::Relaxed);
-        if let Err(error) = tx.commit().await {
-            CLOCK.at.fetch_sub(jump, Ordering::Relaxed);
-            return Err(error);
+        let Some(on_its_way) = moving else { return Ok(None) };
+        while self.move_portion(on_its_way).await? {}
+        let jump = on_its_way.milliseconds;
+        if jump > 0 {
+            self.set_clock(on_its_way, lease).await?;
         }
+        *moving = None;
         Ok(Some(jump))
     }
 
-    /// Moves all times of what waits; to be committed. Who has read the clock and not yet written what it said has it
-    /// from the old one: see [`bring_near`](Self::bring_near).
-    pub async fn move_rows(&self, milliseconds: i64) -> Result<Tx, Error> {
-        let mut tx = self.begin().await?;
-        for queue in [Queue::Outbox, Queue::Inbox] {
-            let table = queue.table();
-            sql::query(format!("UPDATE {table} SET due_at = due_at + $1, created_at = created_at + $1 WHERE dead = 0"))
-                .bind(milliseconds)
-                .execute(&mut tx.connection)
-                .await?;
-            tx.pending(queue).grew = true;
+    async fn set_clock(&self, on_its_way: &mut Move, lease: Duration) -> Result<(), Error> {
+        let tx = self.change_clock(on_its_way, lease).await?;
+        // While nobody else can claim: under the old clock what is under way may look due.
+        CLOCK.at.fetch_add(on_its_way.milliseconds, Ordering::Relaxed);
+        if let Err(error) = tx.commit().await {
+            CLOCK.at.fetch_sub(on_its_way.milliseconds, Ordering::Relaxed);
+            return Err(error);
         }
-        Ok(tx)
+        Ok(())
     }
 
     /// Makes due what would wait for longer than anything may: the clock was put back while nobody followed it. Returns

@@ -36,7 +36,8 @@ impl<'a> Ended<'a> {
         // One row per thread and statement: PostgreSQL refuses to touch a row twice in one.
         let threads: HashMap<_, _> = self.done().filter_map(|done| done.thread).map(|t| (t.key(), t)).collect();
         tx.upsert_threads(&threads.into_values().collect::<Vec<_>>()).await?;
-        let lanes = self.0.iter().filter(|item| !matches!(item.finished.outcome, Outcome::Retry { .. }));
+        let goes_on = |outcome: &Outcome| matches!(outcome, Outcome::Retry { .. } | Outcome::NotNow { .. });
+        let lanes = self.0.iter().filter(|item| !goes_on(&item.finished.outcome));
         lanes.for_each(|item| tx.touch(queue, item.finished.lane.clone()));
         tx.enqueue(Queue::Inbox, self.0.iter().flat_map(|item| item.finished.follow_up.iter().cloned()).collect());
         Ok(())
@@ -92,6 +93,10 @@ impl<'a> Ended<'a> {
                         .bind(*at)
                         .bind(error)
                 }
+                Outcome::NotNow { at } => sql::query(format!(
+                    "UPDATE {table} SET due_at = $1, attempts = attempts - 1, leased = 0 WHERE id = $2"
+                ))
+                .bind(*at),
                 Outcome::Dead { error } => sql::query(format!(
                     "UPDATE {table} SET dead = 1, ready = 0, leased = 0, due_at = $1, last_error = $2 WHERE id = $3"
                 ))

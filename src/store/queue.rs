@@ -77,6 +77,8 @@ pub enum Outcome {
     Done { messages: Vec<Message>, thread: Option<ThreadState>, originals: Vec<Original>, versions: Vec<Version> },
     /// Not yet; again at this time.
     Retry { at: i64, error: String },
+    /// Nothing was tried; at this time.
+    NotNow { at: i64 },
     /// Given up; kept for an admin, and the lane goes on.
     Dead { error: String },
 }

@@ -16,11 +16,13 @@
 //! | `identity` | a client that knows identity services, and a reverse proxy |
 //! | `own_synapse` | a Synapse for one test alone |
 //! | `gate` | a connection that can be cut |
+//! | `databases` | a suite that runs on SQLite and on PostgreSQL |
 //! | `wait` | waiting for a condition |
 
 pub mod chat_room;
 pub mod contact;
 pub mod conversation;
+pub mod databases;
 pub mod dns;
 pub mod events;
 pub mod fehmarn;

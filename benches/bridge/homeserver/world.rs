@@ -1,5 +1,6 @@
 //! What the homeserver knows: rooms, their events, and what is to be pushed.
 
+use super::super::domains::domain;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::{
@@ -23,7 +24,7 @@ pub fn speak(network: &'static str) {
 
 pub fn ghost(pair: usize) -> String {
     let network = NETWORK.get().copied().unwrap_or("email");
-    format!("@_{network}_user{pair}=40ext.example:bench.local")
+    format!("@_{network}_user{pair}=40{}:bench.local", domain(pair))
 }
 
 /// The room of a pair. A room that the application service creates has another name.

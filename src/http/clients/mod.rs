@@ -29,12 +29,11 @@ use ruma::OwnedUserId;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::{fmt::Display, net::SocketAddr, sync::Arc, time::Duration};
-use tower_http::{cors::CorsLayer, timeout::TimeoutLayer};
+use std::{fmt::Display, net::SocketAddr, sync::Arc};
+use tower_http::cors::CorsLayer;
 
 /// A thousand hashed addresses are about 50 KiB.
 const BODY_LIMIT: usize = 256 << 10;
-const REQUEST_TIME: Duration = Duration::from_secs(60);
 /// A token is good for so long; clients then fetch another one without a word.
 pub const TOKENS_FOR_MS: i64 = 30 * 86_400 * 1000;
 
@@ -146,7 +145,6 @@ pub(super) fn routes(clients: Arc<Clients>) -> Router {
         .fallback(any(answer::unrecognized))
         .method_not_allowed_fallback(answer::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIME))
         // Clients in a browser come from another origin ("Web Browser Clients"). All headers by name: to a browser, `*`
         // means all but Authorization.
         .layer(CorsLayer::very_permissive().allow_credentials(false))
