@@ -193,9 +193,16 @@ async fn a_homeserver_that_is_slow_and_then_goes_away_costs_nothing_and_doubles_
     let words: Vec<String> = (1..=12).map(|n| format!("Antwort {n}")).collect();
     for (n, words) in words.iter().enumerate() {
         match n {
-            // What was asked for hangs, then is cut while nobody knows whether it was done.
-            2 => gate.stall().await,
-            5 => gate.close().await,
+            // What is asked for is done; it is cut while nobody knows whether it was.
+            2 => {
+                talk.anna.wait_for_words(&talk.room, &talk.ghost, "Antwort 2").await;
+                until("an empty inbox", async || talk.fehmarn.rows("inbox:").is_empty().then_some(())).await;
+                gate.mute().await;
+            }
+            5 => {
+                talk.anna.wait_for_words(&talk.room, &talk.ghost, "Antwort 3").await;
+                gate.close().await;
+            }
             8 => gate.open().await,
             9 => gate.stall().await,
             _ => {}

@@ -11,6 +11,7 @@ mod clients;
 mod clock;
 mod command_line;
 mod common;
+mod company;
 mod content;
 mod correspondence;
 mod crossing;

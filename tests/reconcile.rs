@@ -1,4 +1,13 @@
 //! Nothing that staff wrote in a portal is lost because the homeserver forgot to push it.
+//!
+//! One round of each end of Synapse belongs to every run of the tests. More, as before a release, take longer than
+//! nextest lets a test run, so without it:
+//!
+//! ```sh
+//! FEHMARN_TEST_SERVERS=$PWD/target/servers/servers.json FEHMARN_RECONCILE_ROUNDS=20 \
+//!     cargo test --locked --test it -- --exact --nocapture \
+//!     reconcile::what_the_homeserver_forgot_when_it_was_restarted_arrives_once_and_in_order
+//! ```
 
 use crate::common::{
     Conversation, Fehmarn, Mail, Outside, Setup, Staff,
@@ -39,7 +48,7 @@ impl Room {
     }
 }
 
-/// How many rounds of each kind, for long runs.
+/// How many rounds of each kind: one, or what `FEHMARN_RECONCILE_ROUNDS` says.
 fn rounds() -> usize {
     std::env::var("FEHMARN_RECONCILE_ROUNDS").map_or(1, |rounds| rounds.parse().unwrap())
 }

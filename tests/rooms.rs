@@ -39,7 +39,7 @@ async fn an_encrypted_room_is_told_at_once_and_each_message_is_marked() {
     let encryption = json!({ "algorithm": "m.megolm.v1.aes-sha2" });
     let state = json!([{ "type": "m.room.encryption", "state_key": "", "content": encryption }]);
     let request =
-        json!({ "preset": "trusted_private_chat", "is_direct": true, "invite": [ghost], "initial_state": state });
+        json!({ "preset": "trusted_private_chat", "is_direct": true, "invite": [ghost], "initial_state": &state });
     let answer = anna.ask(Method::POST, "/v3/createRoom", request).await;
     let room = text(&answer, "/room_id");
     let early = say_encrypted(&anna, room).await;
@@ -50,6 +50,13 @@ async fn an_encrypted_room_is_told_at_once_and_each_message_is_marked() {
     }
     let notices = anna.messages(room).await;
     assert_eq!(notices.iter().map(body).collect::<Vec<_>>(), [ENCRYPTED], "it is said once");
+
+    // Where nobody has said anything yet.
+    let request = json!({ "preset": "private_chat", "name": "Akte", "initial_state": state });
+    let answer = anna.ask(Method::POST, "/v3/createRoom", request).await;
+    let silent = text(&answer, "/room_id");
+    anna.invite(silent, &ghost).await;
+    anna.wait_for_notice(silent, ENCRYPTED).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -126,3 +126,32 @@ async fn who_may_not_write_outside_is_not_shown_as_writing() {
     let from_tom = |told: &Value| told["sender"].as_str().is_some_and(|from| from.starts_with(&tom.localpart));
     assert!(!talk.bob.told().iter().any(from_tom), "{}", servers().server_name);
 }
+
+/// Presence names no room, but for one by hand here: whatever it says, it is nothing to anybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_staff_are_there_is_told_to_nobody_and_costs_nothing_beside_it() {
+    let talk = Talk::begin().await;
+    let homeserver = Homeserver::of(talk.fehmarn.slot());
+    let (anna, room) = (&talk.anna.id, &talk.room);
+    let before = talk.bob.told().len();
+    let presence = |state: &str| {
+        let content = json!({ "presence": state, "last_active_ago": 5, "currently_active": state == "online" });
+        json!({ "type": "m.presence", "sender": anna, "content": content })
+    };
+    let mut in_a_room = presence("online");
+    in_a_room["room_id"] = json!(room);
+    for state in ["online", "unavailable", "offline"] {
+        let body = json!({ "events": [], "ephemeral": [presence(state), in_a_room] });
+        assert_eq!(homeserver.put(&unique("by-hand"), &body.to_string()).await.0, StatusCode::OK, "{state}");
+    }
+    // What is told of who writes is told in order.
+    let typing = json!({ "type": "m.typing", "room_id": room, "content": { "user_ids": [] } });
+    let event = crate::common::homeserver::message(room, anna, "Trotzdem");
+    let body = json!({ "events": [event], "ephemeral": [presence("online"), typing] });
+    assert_eq!(homeserver.put(&unique("by-hand"), &body.to_string()).await.0, StatusCode::OK);
+    talk.bob.wait_for_words("Trotzdem").await;
+    talk.tell("Ende").await;
+    let told: Vec<Value> = talk.bob.told().split_off(before);
+    let stanzas: Vec<&Value> = told.iter().filter(|told| told["body"].is_null()).collect();
+    assert!(stanzas.is_empty(), "{stanzas:#?}");
+}

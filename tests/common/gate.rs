@@ -17,6 +17,8 @@ enum State {
     Closed,
     /// Everything is taken and nothing is passed on.
     Stalled,
+    /// What is asked for gets there, and nobody hears an answer.
+    Mute,
     Open,
 }
 
@@ -45,6 +47,11 @@ impl Gate {
 
     pub async fn stall(&mut self) {
         self.state.send_replace(State::Stalled);
+        self.listen().await;
+    }
+
+    pub async fn mute(&mut self) {
+        self.state.send_replace(State::Mute);
         self.listen().await;
     }
 
@@ -85,17 +92,22 @@ impl Gate {
 async fn connect(near: TcpStream, target: u16, mut state: watch::Receiver<State>) {
     let Ok(far) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { return };
     let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
-    let there = tokio::spawn(pass(near_in, far_out, state.clone()));
-    let back = tokio::spawn(pass(far_in, near_out, state.clone()));
+    let there = tokio::spawn(pass(near_in, far_out, state.clone(), &[State::Open, State::Mute]));
+    let back = tokio::spawn(pass(far_in, near_out, state.clone(), &[State::Open]));
     let _ = state.wait_for(|state| *state == State::Closed).await;
     there.abort();
     back.abort();
 }
 
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>) {
+async fn pass(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut state: watch::Receiver<State>,
+    passes: &'static [State],
+) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if state.wait_for(|state| *state == State::Open).await.is_err()
+        if state.wait_for(|state| passes.contains(state)).await.is_err()
             || to.write_all(&buffer[..length]).await.is_err()
         {
             return;
