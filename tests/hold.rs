@@ -192,3 +192,24 @@ async fn several_people_get_the_same_mail_and_the_same_correction() {
     assert_eq!(mail.to(), [bob.address.as_str()]);
     assert_eq!(eve.mails().await.len(), 3);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_still_on_the_way_in_gets_the_same_mail_as_the_others() {
+    let mut setup = Setup::new();
+    // Long enough for both to come in on a machine that has other things to do.
+    setup.hold = "12s";
+    let fehmarn = setup.start().await;
+    let (anna, bob, eve) = (Staff::new("Anna Muster").await, Outside::new("Bob"), Outside::new("Eve"));
+    let ghosts = [&bob, &eve].map(|person| fehmarn.slot().ghost(&person.address));
+    let room = anna.room("Sitzung", &[&ghosts[0], &ghosts[1]]).await;
+    anna.say(&room, "Montag um 9").await;
+    anna.say(&room, "Raum 3").await;
+    let words = "Montag um 9\n\nRaum 3";
+    let seen = [bob.wait_for_text(words).await, eve.wait_for_text(words).await];
+    assert_eq!(seen[0].message_id(), seen[1].message_id());
+    for mail in &seen {
+        assert_eq!(mail.to(), [bob.address.as_str(), eve.address.as_str()]);
+        assert_eq!((mail.subject().as_str(), mail.in_reply_to().len()), ("Sitzung", 0));
+    }
+    assert_eq!((bob.mails().await.len(), eve.mails().await.len()), (1, 1));
+}

@@ -260,6 +260,9 @@ impl Bridge {
         for (ghost, to) in audience.recipients(scene.only) {
             let mut outgoing = addressed(message, ghost, to);
             outgoing.reactions = work.reactions.take(&event.room, audience.connector, to);
+            if scene.only.is_some() {
+                work.drafts.share(&mut outgoing, audience.connector, now());
+            }
             work.drafts.push(self.draft(event, audience, outgoing));
         }
         for to in message.delivery.copies.iter().filter(|to| !message.delivery.audience.contains(to)) {

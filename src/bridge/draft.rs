@@ -186,6 +186,29 @@ impl Drafts {
         )
     }
 
+    /// Whoever comes into a room while what was said there waits for the others gets the same delivery as they, and all
+    /// see each other.
+    pub(super) fn share(&mut self, late: &mut Outgoing, connector: &str, now: i64) {
+        let begins_with = |outgoing: &Outgoing| outgoing.parts.first().map(|part| part.event.clone());
+        let event = begins_with(late);
+        let is_it = |draft: &&Draft| {
+            draft.connector == connector
+                && draft.outgoing.purpose == late.purpose
+                && begins_with(&draft.outgoing) == event
+                && draft.is_held(now)
+        };
+        let Some(id) = self.iter().find(is_it).map(|draft| draft.outgoing.delivery.id.clone()) else { return };
+        for draft in self.iter_mut().filter(|draft| draft.outgoing.delivery.id == id) {
+            let audience = &mut draft.outgoing.delivery.audience;
+            if !audience.contains(&late.delivery.to) {
+                audience.push(late.delivery.to.clone());
+                audience.sort();
+                draft.touch();
+            }
+        }
+        late.delivery.id = id;
+    }
+
     /// Somebody is not in the room any more: what still waits for them is not sent, and the others do not see them.
     pub(super) fn forget(&mut self, room: &RoomId, connector: &str, gone: &RemoteUserId, now: i64) {
         let mut cancelled = Vec::new();
@@ -289,6 +312,34 @@ mod tests {
         let mut drafts = drafts(&["bob", "chef"], &first);
         let joined = drafts.append(&lanes(&["bob"]), &sample("$2", "zwei"), &capabilities(), 2_000).unwrap();
         assert_eq!(joined.len(), 2);
+    }
+
+    #[test]
+    fn who_comes_later_shares_what_still_waits() {
+        let (bob, eve) = (RemoteUserId::new("bob"), RemoteUserId::new("eve"));
+        let mut first = sample("$1", "eins");
+        first.delivery.audience = vec![bob.clone()];
+        let late = |event: &str| {
+            let mut late = sample(event, "eins");
+            late.delivery.id = crate::ids::DeliveryId::random();
+            late.delivery.to = eve.clone();
+            late
+        };
+        let mut held = drafts(&["bob"], &first);
+        let (mut same, mut other) = (late("$1"), late("$2"));
+        held.share(&mut other, "email", 2_000);
+        assert_ne!(other.delivery.id, first.delivery.id);
+        held.share(&mut same, "email", 2_000);
+        assert_eq!(same.delivery.id, first.delivery.id);
+        assert!(
+            held.iter().all(|draft| draft.changed && draft.outgoing.delivery.audience == [bob.clone(), eve.clone()])
+        );
+
+        let mut due = drafts(&["bob"], &first);
+        let mut same = late("$1");
+        due.share(&mut same, "email", 11_000);
+        assert_ne!(same.delivery.id, first.delivery.id, "what has begun to leave stays as it is");
+        assert!(due.iter().all(|draft| !draft.changed));
     }
 
     #[test]

@@ -239,6 +239,19 @@ fn names_subjects_and_file_names_come_back() {
 }
 
 #[test]
+fn a_file_name_beyond_ascii_stands_there_for_every_program() {
+    let mut delivery = delivery("x");
+    delivery.attachments = vec![file("Gr\u{fc}n.pdf", "application/pdf", b"%PDF")];
+    let raw = mail(&delivery);
+    let header = raw.split_once("Content-Type: application/pdf").and_then(|(_, rest)| rest.split_once("\r\n\r\n"));
+    let header = header.unwrap().0.replace("\r\n", "");
+    let word = format!("name=\"=?utf-8?B?{}?=\"", data_encoding::BASE64.encode("Gr\u{fc}n.pdf".as_bytes()));
+    assert!(header.contains(&word), "RFC 2047, for Outlook: {header}");
+    let disposition = header.split_once("Content-Disposition:").map(|(_, rest)| rest.to_ascii_lowercase());
+    assert!(disposition.unwrap().contains("filename*=utf-8''gr%c3%bcn.pdf"), "RFC 2231: {header}");
+}
+
+#[test]
 fn a_turned_name_is_turned_back() {
     let mut delivery = delivery("x");
     delivery.writer.name = "Anna\u{202e}retsuM".into();
