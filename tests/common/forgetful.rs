@@ -98,7 +98,7 @@ impl Forgetful {
         self.0.lock().unwrap().answers.len()
     }
 
-    /// What was asked since the last time: `PUT send/m.room.message`, `POST join`.
+    /// What was asked since the last time: `PUT send/m.room.message`, `POST join`, `GET profile/` and whose.
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap().requests)
     }
@@ -191,6 +191,7 @@ async fn answer(State(homeserver): State<Forgetful>, request: Request) -> Respon
         let what = match segments.as_slice() {
             ["v3", "rooms", _, what, ..] if *what != "send" => (*what).to_owned(),
             ["v3", "rooms", _, "send", kind, _] => format!("send/{kind}"),
+            ["v3", "profile", user] if request.method() == "GET" => format!("profile/{user}"),
             [_, what, ..] => (*what).to_owned(),
             _ => path.clone(),
         };
