@@ -133,7 +133,11 @@ impl Keeper<'_> {
             let archive = self.read_archive(room, user, since).await;
             self.rooms.ask_archive(room, None);
             if let Err(failure) = archive {
-                tracing::info!(
+                if self.rooms.is_archive_asked_again(room, &failure) {
+                    return Err(failure);
+                }
+                tracing::warn!(
+                    room = room.as_str(),
                     detail = failure.detail,
                     "a room tells nothing from its archive; what it tells by itself has to do"
                 );
@@ -187,7 +191,7 @@ impl Keeper<'_> {
             Ok(self.inbox.cursor(&cursor.name).await?.and_then(|at| at.parse().ok()))
         };
         let (heard, began) = (at(cursor(room)).await?, at(began(room)).await?);
-        Ok(heard.zip(began).map_or(History::None, |(heard, began)| missed_since(heard, began, now())))
+        Ok(missed(heard, began, now()))
     }
 
     async fn until_decided(&self, room: &BareJid, user: &LocalUser) {
@@ -224,7 +228,10 @@ pub(super) async fn ask_whether_inside(
 }
 
 /// Since when a room is to tell, that was heard last at `heard`, and not before `began`; all in milliseconds since 1970.
-fn missed_since(heard: i64, began: i64, now: i64) -> History {
+fn missed(heard: Option<i64>, began: Option<i64>, now: i64) -> History {
+    let Some(heard) = heard else { return History::None };
+    // Whoever ends before the room has told everything may have heard words, and not when it began: not before those.
+    let began = began.unwrap_or(heard);
     History::Since(stamp((heard - MARGIN).max(began).max(now.saturating_sub(LONGEST))))
 }
 
@@ -276,13 +283,16 @@ mod tests {
 
     #[test]
     fn a_room_tells_what_was_missed_and_not_more() {
-        let since = |heard, began, now| match missed_since(heard, began, now) {
+        let told = |heard, began, now| match missed(heard, began, now) {
             History::Since(time) => time,
             History::None => String::new(),
         };
+        let since = |heard, began, now| told(Some(heard), Some(began), now);
         assert_eq!(since(1_000_000, 0, 1_100_000), "1970-01-01T00:14:40Z");
         assert_eq!(since(1_000_000, 990_000, 1_100_000), "1970-01-01T00:16:30Z", "nothing from before it was paired");
         assert_eq!(since(0, 0, 30 * 86_400_000), "1970-01-24T00:00:00Z");
+        assert_eq!(told(None, None, 1_100_000), "", "it was never heard");
+        assert_eq!(told(Some(1_000_000), None, 1_100_000), "1970-01-01T00:16:40Z", "an end in the midst of coming in");
         assert_eq!(stamp(1_709_164_800_000), "2024-02-29T00:00:00Z");
         assert_eq!(stamp(1_796_083_199_000), "2026-11-30T23:59:59Z");
     }

@@ -57,6 +57,8 @@ pub struct Room {
     pub is_renewed: bool,
     /// The name of the answer in which its archive is told at this moment.
     pub archive: Option<String>,
+    /// How often its archive has not answered since it was last gone into without.
+    pub archive_attempts: u32,
     /// What it was called when it was asked last.
     pub name: Option<String>,
 }

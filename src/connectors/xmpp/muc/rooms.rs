@@ -26,6 +26,8 @@ use xmpp_parsers::{
     minidom::Element,
 };
 
+/// So often an archive is asked that does not answer, until one goes in without it.
+const ARCHIVE_ATTEMPTS: u32 = 5;
 /// What was said back and is remembered, for those who ask later.
 const SAID_BACK: usize = 4096;
 
@@ -240,6 +242,15 @@ impl Rooms {
         if let Some(room) = self.state().rooms.get_mut(room) {
             room.archive = name;
         }
+    }
+
+    /// Whether a room whose archive did not answer is left until it does. Whoever goes in has heard everything up to now,
+    /// as far as anybody knows later: what the archive has not told by then is never asked for again.
+    pub(super) fn is_archive_asked_again(&self, room: &BareJid, failure: &Failure) -> bool {
+        let mut state = self.state();
+        let Some(room) = state.rooms.get_mut(room).filter(|_| !failure.is_permanent()) else { return false };
+        room.archive_attempts = (room.archive_attempts + 1) % ARCHIVE_ATTEMPTS;
+        room.archive_attempts != 0
     }
 
     /// What a room has said that it is called: whether that is new. `None`: it is not to be asked, or has no name.

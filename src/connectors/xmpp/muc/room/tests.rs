@@ -196,3 +196,53 @@ fn just_those_are_there_who_are_to_be() {
     ];
     assert_eq!(steps, expected);
 }
+
+/// ejabberd 23.01 has no status code for whoever was unreachable, and says so only when they are back already.
+#[test]
+fn whom_a_room_has_dropped_as_unreachable_comes_back_and_is_not_shut_out() {
+    let kick = "<presence xmlns='jabber:component:accept' to='anna@m.test/fehmarn' from='bau@rooms.test/Anna' type='unavailable'>\
+        <x xmlns='http://jabber.org/protocol/muc#user'><item jid='anna@m.test/fehmarn' role='none' affiliation='none'/>\
+        <status code='110'/></x><status xml:lang='en'>It is not allowed to send error messages to the room. The participant \
+        (Anna) has sent an error message (remote-server-not-found) and got kicked from the room</status></presence>";
+    let mut nowhere = Hall::new();
+    assert_eq!(nowhere.take("anna", "bau@rooms.test/Anna", kick), Taken::default(), "she has not come in yet");
+    for mut stage in [Hall::new().entering("anna", "Anna"), Hall::with_anna()] {
+        assert_eq!(stage.take("anna", "bau@rooms.test/Anna", kick).arrival, None, "nobody is told anything");
+        assert!(stage.room.ours.is_empty(), "the keeper brings her in again");
+    }
+}
+
+#[test]
+fn what_ejabberd_tells_from_its_archive_is_the_same_as_what_it_has_said_at_once() {
+    let words = "<archived by='bau@rooms.test' id='1795999850493608' xmlns='urn:xmpp:mam:tmp'/>\
+        <stanza-id by='bau@rooms.test' id='1795999850493608' xmlns='urn:xmpp:sid:0'/><body>Zeile 0</body>";
+    let mut stage = Hall::with_anna();
+    let at_once = format!(
+        "<message xmlns='jabber:component:accept' to='anna@m.test/fehmarn' from='bau@rooms.test/Bob' type='groupchat' \
+         id='id-Zeile 0'>{words}</message>"
+    );
+    let told = format!(
+        "<message xmlns='jabber:component:accept' to='anna@m.test/fehmarn' from='bau@rooms.test'>\
+         <result id='1795999850493608' queryid='q1' xmlns='urn:xmpp:mam:2'><forwarded xmlns='urn:xmpp:forward:0'>\
+         <message from='bau@rooms.test/Bob' type='groupchat' id='id-Zeile 0' xmlns='jabber:client'>{words}</message>\
+         <delay from='rooms.test' stamp='2026-11-30T00:50:50.493608Z' xmlns='urn:xmpp:delay'/></forwarded></result></message>"
+    );
+    let at_once = stage.take("anna", "bau@rooms.test/Bob", &at_once).arrival.unwrap();
+    stage.room.archive = Some("q1".into());
+    let Hall { identity, bare, room, said_back } = &mut stage;
+    let mut place = Place { identity, bare, room, user: &user("anna") };
+    let told = place.told(&told.parse().unwrap(), said_back).arrival.unwrap();
+    assert_eq!((told.source, told.also), (at_once.source, at_once.also));
+}
+
+#[test]
+fn nobody_goes_in_while_the_archive_may_answer_yet() {
+    let rooms = super::super::rooms::Rooms::new(std::sync::Arc::new(Identity::new("m.test").unwrap()));
+    let room = BareJid::new("bau@rooms.test").unwrap();
+    rooms.plan(&[Attendance { room: RemoteRoomId::new(room.as_str()), staff: Vec::new(), password: None }]);
+    let keeps_none = Failure::permanent(Reason::NobodyThere, "service-unavailable (cancel)");
+    assert!(!rooms.is_archive_asked_again(&room, &keeps_none));
+    let late = Failure::transient(Reason::Unreachable, "the XMPP server does not answer");
+    let again: Vec<bool> = (0..6).map(|_| rooms.is_archive_asked_again(&room, &late)).collect();
+    assert_eq!(again, [true, true, true, true, false, true], "for ever is too long");
+}
