@@ -1,30 +1,12 @@
 //! More of what the store knows of remote rooms, on SQLite and on PostgreSQL.
 
+use crate::common::databases::suite;
 use fehmarn::{
     ids::{LocalUser, Password, RemoteRoomId, SourceId},
     message::RawArrival,
     store::{Member, Membership, Queue, Store},
 };
 use ruma::{RoomId, UserId, room_id, user_id};
-
-macro_rules! suite {
-    ($($name:ident)*) => { $(
-        mod $name {
-            #[tokio::test]
-            async fn sqlite() {
-                let folder = tempfile::tempdir().unwrap();
-                let url = format!("sqlite:{}/test.db", folder.path().display());
-                super::cases::$name(super::Store::open(&url).await.unwrap()).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                let url = crate::store::fresh_schema(stringify!($name)).await;
-                super::cases::$name(super::Store::open(&url).await.unwrap()).await;
-            }
-        }
-    )* };
-}
 
 suite! {
     only_people_beside_a_remote_room_count_as_others

@@ -1,6 +1,6 @@
 //! Which words of a message somebody was last sent, on SQLite and on PostgreSQL.
 
-use crate::store::fresh_schema;
+use crate::common::databases::suite;
 use fehmarn::{
     ids::{RemoteUserId, SourceId},
     store::{Finished, NewRow, Outcome, Queue, Store, Version},
@@ -8,25 +8,6 @@ use fehmarn::{
 use ruma::{EventId, event_id};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
-
-macro_rules! suite {
-    ($($name:ident)*) => { $(
-        mod $name {
-            #[tokio::test]
-            async fn sqlite() {
-                let folder = tempfile::tempdir().unwrap();
-                let url = format!("sqlite:{}/test.db", folder.path().display());
-                super::cases::$name(super::Store::open(&url).await.unwrap()).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                let url = super::fresh_schema(stringify!($name)).await;
-                super::cases::$name(super::Store::open(&url).await.unwrap()).await;
-            }
-        }
-    )* };
-}
 
 suite! {
     what_was_sent_last_is_known_for_each_person_and_network
