@@ -8,7 +8,7 @@ use crate::common::{
     wait::unique,
 };
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 struct Scene {
     homeserver: Forgetful,
@@ -29,10 +29,18 @@ impl Scene {
         Self { homeserver, push, fehmarn }
     }
 
-    async fn push(&self, event: &serde_json::Value) {
+    async fn push(&self, event: &Value) {
         self.homeserver.add(event);
         assert_eq!(self.push.push(&unique("txn"), std::slice::from_ref(event)).await, StatusCode::OK);
     }
+}
+
+fn invitation(room: &str, sender: &str, invited: &str, is_direct: bool) -> Value {
+    let mut invitation = message(room, sender, "");
+    invitation["type"] = json!("m.room.member");
+    invitation["state_key"] = json!(invited);
+    invitation["content"] = json!({ "membership": "invite", "is_direct": is_direct });
+    invitation
 }
 
 /// A mail has a room made for it, and meanwhile Anna opens a chat. The ghost, and the room that was made in vain.
@@ -47,11 +55,7 @@ async fn cross(scene: &Scene) -> (String, String) {
 
     let room = format!("!{}:x", unique("room"));
     scene.homeserver.let_in(&room, &user(&anna));
-    let mut invitation = message(&room, &user(&anna), "");
-    invitation["type"] = json!("m.room.member");
-    invitation["state_key"] = json!(ghost);
-    invitation["content"] = json!({ "membership": "invite", "is_direct": true });
-    scene.push(&invitation).await;
+    scene.push(&invitation(&room, &user(&anna), &ghost, true)).await;
     until("the ghost", async || scene.homeserver.has_joined(&room, &ghost).then_some(())).await;
     until("its row", async || scene.fehmarn.rows("join").is_empty().then_some(())).await;
     scene.homeserver.requests();
@@ -100,12 +104,8 @@ async fn an_invitation_that_is_pushed_after_its_ghost_has_found_it_doubles_nothi
     let scene = Scene::new().await;
     let (anna, bob, room) = (user(&unique("anna")), Outside::new("Bob"), format!("!{}:x", unique("room")));
     let ghost = scene.fehmarn.slot().ghost(&bob.address);
-    let mut invitation = message(&room, &anna, "");
-    invitation["type"] = json!("m.room.member");
-    invitation["state_key"] = json!(ghost);
-    invitation["content"] = json!({ "membership": "invite" });
     let written = ["eins", "zwei"].map(|words| message(&room, &anna, words));
-    let all = [&[invitation], &written[..]].concat();
+    let all = [&[invitation(&room, &anna, &ghost, false)], &written[..]].concat();
     all.iter().for_each(|event| scene.homeserver.add(event));
     scene.homeserver.invite(&ghost, &room, &anna);
     assert_eq!(scene.push.get(&format!("/_matrix/app/v1/users/{ghost}")).await.0, StatusCode::OK);
@@ -127,17 +127,39 @@ async fn an_invitation_that_is_pushed_after_its_ghost_has_found_it_doubles_nothi
     assert_eq!(mails.iter().map(Mail::text).collect::<Vec<_>>(), ["eins", "zwei", "drei", "vier"]);
 }
 
+/// The bot has found its invitation itself, and greets; what is pushed then is old.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_of_the_bot_that_is_pushed_late_is_not_answered_again() {
+    let homeserver = Forgetful::start().await;
+    let mut setup = Setup::new();
+    setup.homeserver = homeserver.url();
+    setup.listen_port = setup.slot.spare_ports[1];
+    let (anna, room, bot) = (user(&unique("anna")), format!("!{}:x", unique("room")), setup.slot.bot_id());
+    let invitation = invitation(&room, &anna, &bot, true);
+    homeserver.add(&invitation);
+    homeserver.invite(&bot, &room, &anna);
+    let push = Homeserver::asking(&setup.slot, setup.listen_port);
+    let fehmarn = setup.start_without_waiting();
+    until("a greeting", async || (homeserver.said_in(&room).len() == 1).then_some(())).await;
+    until("empty queues", async || fehmarn.rows("").is_empty().then_some(())).await;
+    assert_eq!(push.push("late", &[invitation]).await, StatusCode::OK);
+    until("empty queues", async || fehmarn.rows("").is_empty().then_some(())).await;
+    let asked = message(&room, &anna, "hilfe");
+    homeserver.add(&asked);
+    assert_eq!(push.push("later", &[asked]).await, StatusCode::OK);
+    until("an answer", async || (homeserver.said_in(&room).len() == 2).then_some(())).await;
+    until("empty queues", async || fehmarn.rows("").is_empty().then_some(())).await;
+    let said = homeserver.said_in(&room);
+    assert!(said.len() == 2 && said[1].contains("diese Übersicht"), "{said:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_bot_was_asked_is_answered_though_it_was_never_pushed() {
     let scene = Scene::new().await;
     let (anna, room) = (user(&unique("anna")), format!("!{}:x", unique("room")));
     let before = message(&room, &anna, "status");
     scene.homeserver.add(&before);
-    let mut invitation = message(&room, &anna, "");
-    invitation["type"] = json!("m.room.member");
-    invitation["state_key"] = json!(scene.fehmarn.slot().bot_id());
-    invitation["content"] = json!({ "membership": "invite", "is_direct": true });
-    scene.push(&invitation).await;
+    scene.push(&invitation(&room, &anna, &scene.fehmarn.slot().bot_id(), true)).await;
     until("a greeting", async || (scene.homeserver.said_in(&room).len() == 1).then_some(())).await;
 
     let forgotten = message(&room, &anna, "hilfe");
@@ -161,11 +183,7 @@ async fn what_the_bot_was_asked_is_answered_though_it_was_never_pushed() {
 async fn what_the_bot_was_asked_while_fehmarn_was_away_is_answered_when_it_is_back() {
     let mut scene = Scene::new().await;
     let (anna, room) = (user(&unique("anna")), format!("!{}:x", unique("room")));
-    let mut invitation = message(&room, &anna, "");
-    invitation["type"] = json!("m.room.member");
-    invitation["state_key"] = json!(scene.fehmarn.slot().bot_id());
-    invitation["content"] = json!({ "membership": "invite", "is_direct": true });
-    scene.push(&invitation).await;
+    scene.push(&invitation(&room, &anna, &scene.fehmarn.slot().bot_id(), true)).await;
     until("a greeting", async || (scene.homeserver.said_in(&room).len() == 1).then_some(())).await;
     scene.push(&message(&room, &anna, "hilfe")).await;
     until("an answer", async || (scene.homeserver.said_in(&room).len() == 2).then_some(())).await;

@@ -2,163 +2,24 @@
 
 use super::{
     Bridge, Text,
+    audience::Audience,
     draft::{Draft, lane},
-    edit::Replaced,
     event::Event,
-    reaction::Folded,
+    outgoing::{Outgoing, Part, Purpose, Words, addressed},
     work::{Scene, Work},
 };
 use crate::{
-    connector::Connector,
     ids::{DeliveryId, LocalUser, RemoteUserId},
-    matrix::{
-        content::Relation,
-        written::{Fallback, Written},
-    },
-    message::{Attachment, Body, Delivery, Form, Instructions, Thread, Writer},
-    store::{Error, Membership, Portal, Tx, now},
+    matrix::{content::Relation, written::Written},
+    message::{Body, Delivery, Form, Instructions, Thread, Writer},
+    store::{Error, Portal, Tx, now},
 };
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
-use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
-
-/// The payload of an outbox row.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Outgoing {
-    pub room: OwnedRoomId,
-    /// The ghost that says in the room what becomes of it.
-    pub ghost: OwnedUserId,
-    /// The root of the Matrix thread in which it was said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub thread: Option<OwnedEventId>,
-    #[serde(default)]
-    pub purpose: Purpose,
-    /// Whether it begins a new conversation, with the subject that stands in `delivery`.
-    #[serde(default)]
-    pub anew: bool,
-    /// How many people on other networks get the same.
-    #[serde(default)]
-    pub elsewhere: usize,
-    /// The ghost of somebody outside whose words these are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub author: Option<OwnedUserId>,
-    /// Without words and files: those stand in `parts` until it is sent.
-    pub delivery: Delivery,
-    /// What was said, in order: several events are one delivery. Empty if all of it was taken back.
-    #[serde(default)]
-    pub parts: Vec<Part>,
-    /// Reactions of which it tells as well.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub reactions: Vec<Folded>,
-    /// The event of a row from before there were parts; its words stand in `delivery`.
-    #[serde(default, rename = "event", skip_serializing_if = "Option::is_none")]
-    pub only_event: Option<OwnedEventId>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Purpose {
-    #[default]
-    Message,
-    /// The new words of a message that was sent. `first`: it was not corrected before.
-    Correction {
-        of: OwnedEventId,
-        first: bool,
-    },
-    Reaction {
-        to: OwnedEventId,
-        emoji: String,
-    },
-    /// A message that was sent is taken back.
-    Withdrawal {
-        of: OwnedEventId,
-    },
-    /// What the room is about has changed.
-    Topic,
-    /// Staff do in a remote room what `delivery.moderates` says. `of`: the message that it is about.
-    Moderation {
-        of: Option<OwnedEventId>,
-    },
-}
-
-/// One event of a delivery.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Part {
-    pub event: OwnedEventId,
-    /// Milliseconds since 1970.
-    pub at: i64,
-    pub words: Words,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reply_to: Option<OwnedEventId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fallback: Option<Fallback>,
-    /// What stood here before each edit, the first edit first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub replaced: Vec<Replaced>,
-}
-
-/// What a part says.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Words {
-    pub body: Body,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<Attachment>,
-    /// Of the file in bytes, as the client said.
-    #[serde(default)]
-    pub size: u64,
-}
-
-impl Words {
-    pub(super) fn is_empty(&self) -> bool {
-        self.body.text.trim().is_empty() && self.body.html.is_none() && self.file.is_none()
-    }
-}
-
-impl Outgoing {
-    /// The localpart of who has said it in Matrix.
-    pub(super) fn speaker(&self) -> &str {
-        self.author.as_ref().map_or(self.delivery.writer.user.as_str(), |author| author.localpart())
-    }
-
-    /// The event to which a notice about it answers.
-    pub(super) fn about(&self) -> Option<&OwnedEventId> {
-        match &self.purpose {
-            Purpose::Message | Purpose::Topic => self.parts.last().map(|part| &part.event),
-            Purpose::Correction { of, .. } | Purpose::Withdrawal { of } => Some(of),
-            Purpose::Reaction { to, .. } => Some(to),
-            Purpose::Moderation { of } => of.as_ref(),
-        }
-    }
-
-    /// Whether it says something, and does not only change what the room is.
-    pub(super) fn is_of_room(&self) -> bool {
-        matches!(self.purpose, Purpose::Topic | Purpose::Moderation { .. })
-    }
-}
+use ruma::{OwnedEventId, UserId};
 
 /// What the writer is called in the room.
 pub(super) fn writer_name<'a>(event: &'a Event<'_>, portal: &'a Portal) -> &'a str {
     let name = portal.members.get(&event.sender).and_then(|member| member.name.as_deref());
     name.unwrap_or_else(|| event.sender.localpart())
-}
-
-/// The people of one network who are served together.
-pub(super) struct Audience {
-    pub connector: &'static str,
-    pub port: Arc<dyn Connector>,
-    /// All of them, in the order of their addresses.
-    pub ghosts: Vec<(OwnedUserId, RemoteUserId)>,
-}
-
-impl Audience {
-    pub(super) fn remotes(&self) -> Vec<RemoteUserId> {
-        self.ghosts.iter().map(|(_, remote)| remote.clone()).collect()
-    }
-
-    /// Those who get something now: all, or only this one.
-    pub(super) fn recipients(&self, only: Option<&UserId>) -> impl Iterator<Item = &(OwnedUserId, RemoteUserId)> {
-        self.ghosts.iter().filter(move |(ghost, _)| only.is_none_or(|only| ghost == only))
-    }
 }
 
 impl Bridge {
@@ -325,31 +186,6 @@ impl Bridge {
         }
     }
 
-    /// The ghosts that are served together, by network.
-    pub(super) fn audiences(&self, scene: &Scene<'_>) -> Vec<Audience> {
-        let mut audiences: BTreeMap<&'static str, Vec<_>> = BTreeMap::new();
-        let rooms = self.remote_rooms_in(scene.portal);
-        for (user, member) in &scene.portal.members {
-            let gets_it = match scene.passing_on {
-                // Who is still on the way in reads back what staff said meanwhile, and nothing else.
-                Some(passing_on) => !passing_on.served.contains(user),
-                None => member.membership == Membership::Join || scene.only == Some(user),
-            };
-            if !gets_it {
-                continue;
-            }
-            if let Some((connector, remote)) = self.remote_of(user)
-                && !self.is_served(&rooms, connector, &remote)
-            {
-                audiences.entry(connector).or_default().push((user.clone(), remote));
-            }
-        }
-        audiences.values_mut().for_each(|ghosts| ghosts.sort_by(|a, b| a.1.cmp(&b.1)));
-        let with_port =
-            |(connector, ghosts)| Some(Audience { connector, port: self.connectors.get(connector)?.clone(), ghosts });
-        audiences.into_iter().filter_map(with_port).collect()
-    }
-
     /// Whom a ghost stands for; `None` for everybody else, and for a ghost that could stand for nobody.
     pub(super) fn remote_of(&self, user: &UserId) -> Option<(&'static str, RemoteUserId)> {
         let (name, address) = self.ghosts.parse(user)?;
@@ -384,14 +220,6 @@ fn answered(relation: &Relation, audience: &Audience) -> Option<OwnedEventId> {
     relation.reply_to.as_ref().or(root).cloned()
 }
 
-/// The delivery for one of those who get it.
-pub(super) fn addressed(outgoing: &Outgoing, ghost: &UserId, to: &RemoteUserId) -> Outgoing {
-    let mut outgoing = outgoing.clone();
-    outgoing.ghost = ghost.to_owned();
-    outgoing.delivery.to = to.clone();
-    outgoing
-}
-
 /// Whether a room's name is nothing but the names of its members, as clients call rooms by themselves.
 fn names_only(name: &str, people: &[String]) -> bool {
     let is_person = |piece: &str| people.iter().any(|person| person.trim().to_lowercase() == piece);
@@ -414,14 +242,5 @@ mod tests {
         for name in ["Bauantrag 17", "Bob Meier: Antrag", "Anna und der Bauantrag"] {
             assert!(!names_only(name, &people), "{name}");
         }
-    }
-
-    #[test]
-    fn a_row_of_an_older_fehmarn_can_be_read() {
-        let row = r#"{"event":"$e","room":"!r:x","ghost":"@_email_bob:x","delivery":{"id":"a","writer":{"user":"anna",
-            "name":"Anna"},"to":"bob@example.org","audience":["bob@example.org"],"thread":{"subject":null,"root":null,
-            "parent":null},"body":{"text":"Guten Tag"},"written_at":7}}"#;
-        let outgoing: Outgoing = serde_json::from_str(row).unwrap();
-        assert_eq!((outgoing.only_event.unwrap().as_str(), outgoing.delivery.body.text.as_str()), ("$e", "Guten Tag"));
     }
 }

@@ -1,6 +1,6 @@
 //! Deliveries as one transaction adds and changes them.
 
-use super::{delivery::Outgoing, hold};
+use super::{hold, outgoing::Outgoing};
 use crate::{
     connector::Capabilities,
     ids::{RemoteUserId, SourceId},

@@ -2,8 +2,9 @@
 
 use super::{
     Bridge, Changed, Text,
-    delivery::{Audience, Outgoing, Part, Purpose, Words, addressed},
+    audience::Audience,
     event::Event,
+    outgoing::{Outgoing, Part, Purpose, Words, addressed},
     quote::beginning,
     work::{Scene, Work},
 };

@@ -1,6 +1,6 @@
 //! The time between writing and sending: what becomes one delivery, until when, and what it says then. Pure.
 
-use super::delivery::{Outgoing, Part, Purpose};
+use super::outgoing::{Outgoing, Part, Purpose};
 use crate::{
     matrix::format::escape,
     message::{Attachment, Body},
@@ -16,7 +16,7 @@ pub(super) fn read(payload: &[u8]) -> Result<Outgoing, serde_json::Error> {
     if let Some(event) = outgoing.only_event.take() {
         let delivery = &mut outgoing.delivery;
         let (body, at) = (std::mem::take(&mut delivery.body), delivery.written_at);
-        let words = super::delivery::Words { body, file: delivery.attachments.pop(), size: 0 };
+        let words = super::outgoing::Words { body, file: delivery.attachments.pop(), size: 0 };
         outgoing.parts.push(Part { event, at, words, reply_to: None, fallback: None, replaced: Vec::new() });
     }
     Ok(outgoing)
@@ -94,7 +94,7 @@ pub(super) fn sample(event: &str, text: &str) -> Outgoing {
         ids::{DeliveryId, LocalUser, RemoteUserId},
         message::{Delivery, Thread, Writer},
     };
-    let words = super::delivery::Words { body: Body { text: text.into(), html: None }, file: None, size: 0 };
+    let words = super::outgoing::Words { body: Body { text: text.into(), html: None }, file: None, size: 0 };
     let event = ruma::EventId::parse(if event == "$" { "$0" } else { event }).unwrap();
     Outgoing {
         room: ruma::room_id!("!r:x").to_owned(),

@@ -3,6 +3,7 @@
 mod again;
 mod arrival;
 mod attendance;
+mod audience;
 mod change;
 mod changed;
 mod command;
@@ -27,6 +28,7 @@ mod new_room;
 mod notice;
 mod original;
 mod outbox;
+mod outgoing;
 mod passing;
 mod permission;
 mod place;

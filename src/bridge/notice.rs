@@ -1,6 +1,6 @@
 //! Sentences that Fehmarn itself says in a room, through a ghost that is there.
 
-use super::{Bridge, Text, delivery::Outgoing, inbox::own_row, status::statuses, texts::Sentence};
+use super::{Bridge, Text, inbox::own_row, outgoing::Outgoing, status::statuses, texts::Sentence};
 use crate::{
     failure::Failure,
     ids::SourceId,

@@ -2,9 +2,9 @@
 
 use super::{
     Bridge, Text,
-    delivery::{Outgoing, Purpose, Words},
     edit::{behind, difference, has_arrived},
     hold,
+    outgoing::{Outgoing, Purpose, Words},
     place::Known,
     reaction::with_lines,
     status::cause,
@@ -255,7 +255,7 @@ impl Bridge {
         let notice = |file: &Attachment| {
             let text = Text::FileTooLargeToSend { name: &file.name, megabytes: limit / 1_000_000 };
             let holds =
-                |part: &&super::delivery::Part| part.words.file.as_ref().is_some_and(|it| it.location == file.location);
+                |part: &&super::outgoing::Part| part.words.file.as_ref().is_some_and(|it| it.location == file.location);
             let about = outgoing.parts.iter().find(holds).map(|part| part.event.clone());
             let source = format!("too large {} {}", delivery.id, file.location);
             self.notice(source, outgoing.room.clone(), outgoing.ghost.clone(), about, &text)
@@ -327,7 +327,7 @@ fn done(
     sent: &Sent,
     follow_up: Vec<NewRow>,
 ) -> Done {
-    let message = |part: &super::delivery::Part| Message {
+    let message = |part: &super::outgoing::Part| Message {
         event_id: part.event.clone(),
         room_id: outgoing.room.clone(),
         thread: known.thread.clone(),

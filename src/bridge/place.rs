@@ -2,7 +2,7 @@
 
 use super::{
     Bridge,
-    delivery::{Outgoing, Purpose},
+    outgoing::{Outgoing, Purpose},
 };
 use crate::{
     failure::Failure,

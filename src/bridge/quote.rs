@@ -2,7 +2,7 @@
 
 use super::{
     Bridge,
-    delivery::{Outgoing, Part},
+    outgoing::{Outgoing, Part},
 };
 use crate::{
     failure::Failure,

@@ -2,10 +2,11 @@
 
 use super::{
     Bridge, Changed, Text,
-    delivery::{Outgoing, Part, Purpose, Words, addressed, writer_name},
+    delivery::writer_name,
     draft::Draft,
     event::Event,
     hold::bodies,
+    outgoing::{Outgoing, Part, Purpose, Words, addressed},
     quote::{beginning, may_see},
     work::{Scene, Work},
 };

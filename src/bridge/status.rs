@@ -3,7 +3,7 @@
 //! Nothing waits for the good news. They are kept in memory only, and left out when there are too many: a client that
 //! hears nothing shows a message as sent. Bad news go the durable way, with the notice that tells them in words.
 
-use super::{Bridge, delivery::Outgoing, edit::has_arrived, inbox::own_row, notice::txn_id, worker::Done};
+use super::{Bridge, edit::has_arrived, inbox::own_row, notice::txn_id, outgoing::Outgoing, worker::Done};
 use crate::{
     failure::{Failure, Reason},
     ids::SourceId,

@@ -3,9 +3,9 @@
 
 use super::{
     Bridge,
-    delivery::{Part, Purpose, Words, addressed},
     draft::Draft,
     event::Event,
+    outgoing::{Part, Purpose, Words, addressed},
     work::{Scene, Work},
 };
 use crate::{

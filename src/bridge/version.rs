@@ -2,7 +2,7 @@
 
 use super::{
     Bridge,
-    delivery::{Outgoing, Part, Purpose},
+    outgoing::{Outgoing, Part, Purpose},
     quote::Old,
 };
 use crate::{
@@ -76,9 +76,9 @@ impl Bridge {
 mod tests {
     use super::{
         super::{
-            delivery::Words,
             edit::{replace, take_back},
             hold::sample,
+            outgoing::Words,
         },
         *,
     };

@@ -2,7 +2,7 @@
 
 use super::{Error, Intent};
 use ruma::{
-    OwnedRoomId, OwnedUserId,
+    OwnedRoomId, OwnedUserId, UInt,
     api::client::{
         filter::{FilterDefinition, RoomEventFilter, RoomFilter},
         sync::sync_events::{self, v3::Filter},
@@ -25,22 +25,25 @@ pub struct Invited {
 }
 
 impl Intent<'_> {
-    /// All invitations that the user has not answered yet.
-    pub async fn invitations(&self) -> Result<Vec<Invited>, Error> {
+    /// The invitations that the user has not answered yet. `since`: only those after this place in the homeserver's order,
+    /// of which any user may have heard.
+    pub async fn invitations(&self, since: Option<&str>) -> Result<Vec<Invited>, Error> {
         /// See [`wait`](super::Homeserver::wait).
         static QUESTIONS: AtomicU64 = AtomicU64::new(0);
-        let number = QUESTIONS.fetch_add(1, Ordering::Relaxed) % 1000;
+        let number = QUESTIONS.fetch_add(1, Ordering::Relaxed) % 1_000_000;
         let mut room = RoomFilter::default();
         let nothing = RoomEventFilter::ignore_all();
         (room.timeline, room.state) = (nothing.clone(), nothing.clone());
         (room.ephemeral, room.account_data) = (nothing.clone(), nothing);
         let mut filter = FilterDefinition::ignore_all();
         filter.room = room;
+        // Of presence nothing is wanted, and so a limit makes another question and no difference.
+        filter.presence.limit = UInt::new(number + 1);
         let mut request = sync_events::v3::Request::new();
         request.filter = Some(Filter::FilterDefinition(filter));
+        request.since = since.map(str::to_owned);
         request.set_presence = PresenceState::Offline;
-        // A first question is answered at once, whatever the time.
-        request.timeout = Some(Duration::from_millis(number));
+        request.timeout = Some(Duration::ZERO);
         let invite = self.send(request).await?.rooms.invite;
         let invited = invite.into_iter().filter_map(|(room, invited)| {
             let mut events = invited.invite_state.events.iter().filter_map(|raw| raw.deserialize_as::<Value>().ok());

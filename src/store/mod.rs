@@ -27,6 +27,7 @@ mod parked;
 mod people;
 mod places;
 mod profiles;
+mod pushed;
 mod queue;
 mod reacted;
 mod reactions;

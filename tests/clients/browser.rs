@@ -1,7 +1,7 @@
 //! Chromium, in front of which somebody of the staff sits; and how they go about Hydrogen in it.
 
 use super::program::Program;
-use crate::common::{Setup, Staff, servers};
+use crate::common::{Setup, Staff, servers, until};
 use serde_json::{Value, json};
 
 pub struct Browser {
@@ -70,6 +70,26 @@ impl Tab<'_> {
     pub async fn all(&self, selector: &str) -> Vec<String> {
         let all = self.order("all", json!({ "selector": selector })).await;
         all.as_array().unwrap().iter().map(|words| words.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// What Hydrogen knows of a message in the room that is open: its state, and a person's words for that.
+    pub async fn state_of(&self, words: &str) -> Option<(String, String)> {
+        let events = self.order("events", json!({})).await;
+        let events = events.as_array().unwrap();
+        let said = events.iter().find(|event| event["content"]["body"] == words)?;
+        let is_about = |event: &&Value| {
+            event["type"] == "com.beeper.message_send_status"
+                && event["content"]["m.relates_to"]["event_id"] == said["id"]
+        };
+        let content = &events.iter().rfind(is_about)?["content"];
+        let text = |key: &str| content[key].as_str().unwrap_or_default().to_owned();
+        Some((text("status"), text("message")))
+    }
+
+    /// Waits until Hydrogen knows this state of a message; the words for it.
+    pub async fn wait_for_state(&self, words: &str, state: &str) -> String {
+        let known = async || self.state_of(words).await.filter(|(known, _)| known == state).map(|(_, words)| words);
+        until(&format!("{state} of {words:?}"), known).await
     }
 
     /// Signs in to Hydrogen.

@@ -88,7 +88,8 @@ impl Drop for Process {
 /// Runs a command that must succeed.
 pub fn run(command: &mut Command) {
     let done = command.output().unwrap();
-    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
+    let said = [done.stdout, done.stderr].concat();
+    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
 }
 
 /// The log so far, all runs.

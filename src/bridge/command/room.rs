@@ -6,6 +6,7 @@ use crate::{
         Bridge, Level, Text,
         event::{Change, Event, Kind},
         inbox::own_row,
+        reconcile::is_found,
         work::Work,
     },
     failure::Failure,
@@ -120,6 +121,10 @@ impl Bridge {
     }
 
     async fn bot_invited(&self, tx: &mut Tx, event: &Event<'_>, is_portal: bool, work: &mut Work) -> Result<(), Error> {
+        if is_found(&event.id) && work.management.contains_key(&event.room) {
+            // It was pushed meanwhile.
+            return Ok(());
+        }
         let refusal = if self.permissions.level(&event.sender) < Level::Read {
             Some(Text::NotAllowedToUse)
         } else {
@@ -159,7 +164,7 @@ impl Bridge {
             return self.say_as_bot(row, room, &language.say(&Text::BotEncrypted)).await;
         }
         let asked_at = now();
-        let backlog = bot.events_since(room, Some(invitation)).await?;
+        let backlog = bot.events_since(room, Some(&**invitation).filter(|id| !is_found(id))).await?;
         let is_ours = |sender: &ruma::UserId| self.is_ours(sender);
         let events: Vec<Event<'_>> = backlog
             .events
@@ -172,6 +177,8 @@ impl Bridge {
         }
         let mut tx = self.store.begin().await?;
         tx.begin_reading_as_bot(room, &backlog.read_to, asked_at).await?;
+        // Should it be pushed after all, it is nothing new.
+        tx.first_seen(&Vec::from_iter(backlog.invitation.clone())).await?;
         let new = tx.first_seen(&asked.iter().map(|asked| asked.event.to_string()).collect::<Vec<_>>()).await?;
         let new = asked.iter().filter(|asked| new.contains(asked.event.as_str()));
         tx.enqueue(Queue::Inbox, new.map(Asked::row).collect());

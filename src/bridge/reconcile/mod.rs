@@ -16,6 +16,8 @@ mod doubt;
 mod echoes;
 mod invitations;
 mod portal;
+mod pushed;
+mod ring;
 mod rounds;
 mod transaction;
 mod watch;
@@ -27,7 +29,9 @@ pub(super) use watch::run as watch;
 use doubt::Doubt;
 use echoes::Echoes;
 use invitations::Asked;
+use pushed::Pushed;
 use rand::distr::{Alphanumeric, SampleString};
+use ring::Ring;
 use ruma::EventId;
 use std::sync::{Mutex, PoisonError};
 
@@ -50,6 +54,8 @@ pub struct Reconcile {
     pub(super) doubt: Doubt,
     pub(super) echoes: Echoes,
     pub(super) asked: Asked,
+    pushed: Pushed,
+    ring: Ring,
     /// Where the next question to the homeserver goes on. It may be an old place: nothing is read back from there.
     place: Mutex<Option<String>>,
 }

@@ -1,9 +1,9 @@
 //! Reading portals back in the background: after a doubt, and on and on.
 
-use super::{super::Bridge, doubt::State};
+use super::{super::Bridge, doubt::State, ring::Next};
 use crate::{failure::Failure, store::now};
 use ruma::OwnedRoomId;
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 const LATELY: i64 = 7 * 86_400_000;
 /// Portals that are read back after one doubt; 60 bytes each.
 const MOST: i64 = 200_000;
-/// Portals whose ghosts look for invitations after one doubt: a quarter of an hour.
+/// Portals whose ghosts look for invitations before all others do: a quarter of an hour.
 const MOST_GHOSTS: i64 = 20_000;
-/// 20 portals a second after a doubt. A homeserver takes twice that, and has other work.
+/// 20 portals a second after a doubt, or 20 ghosts, and 100,000 of them in 83 minutes. A homeserver takes twice that, and
+/// has other work.
 const IN_A_ROUND: usize = 10;
 const ROUND: Duration = Duration::from_millis(500);
 /// Two portals a second always: 5 of those in which somebody wrote lately, and 5 of all.
@@ -47,14 +48,12 @@ impl Bridge {
             return std::future::pending().await;
         }
         let result = async {
+            self.reconcile.ring.begin(state.troubles);
             self.read_active_portals(state).await?;
             self.look_for_forgotten_invitations().await?;
-            loop {
-                self.sweep().await?;
-                sleep(SWEEP).await;
-            }
+            tokio::try_join!(self.sweep_on_and_on(), self.ask_all_ghosts())
         };
-        let Err(failure): Result<std::convert::Infallible, Failure> = result.await;
+        let Err(failure): Result<(Infallible, ()), Failure> = result.await;
         tracing::warn!(%failure, "cannot read portals back; trying again");
         sleep(PAUSE_AFTER_ERROR).await;
     }
@@ -80,8 +79,15 @@ impl Bridge {
         Ok(())
     }
 
-    /// Of all ghosts that is too much to ask.
+    /// The bot's, and those of the ghosts that are most likely to have some.
     async fn look_for_forgotten_invitations(&self) -> Result<(), Failure> {
+        let place = self.reconcile.place();
+        let since = self.store.pushed_to().await?;
+        let since = since.as_deref();
+        // At the very first start the bot is in no room yet.
+        if since.is_some() || self.store.ghosts_between("", None, 1).await?.is_empty() {
+            self.look_for_invitations(&self.bot, since).await?;
+        }
         let portals = self.store.active_portals(now() - LATELY, MOST_GHOSTS).await?;
         let (mut looked, mut found) = (HashSet::new(), 0);
         for some in portals.chunks(IN_A_ROUND) {
@@ -89,13 +95,41 @@ impl Bridge {
             let joined = self.store.unread(some).await?.into_iter().flat_map(|portal| portal.joined);
             for ghost in joined.filter(|user| self.ghosts.is_ghost(user)) {
                 if looked.insert(ghost.clone()) {
-                    found += self.look_for_invitations(&ghost).await?;
+                    found += self.look_for_invitations(&ghost, since).await?;
                 }
             }
             sleep_until(next).await;
         }
         tracing::debug!(ghosts = looked.len(), found, "ghosts have looked for invitations");
+        if since.is_none() && place.is_some() {
+            self.store.set_pushed_to(place.as_deref()).await?;
+        }
         Ok(())
+    }
+
+    /// Whether they have missed an invitation. Ends when something does not work.
+    async fn ask_all_ghosts(&self) -> Result<(), Failure> {
+        let (mut asked, mut found) = (0, 0);
+        while let Some(Next { after, up_to }) = self.reconcile.ring.next() {
+            let Some(since) = self.store.pushed_to().await? else { return Ok(()) };
+            let next = tokio::time::Instant::now() + ROUND;
+            let some = self.store.ghosts_between(&after, up_to.as_deref(), IN_A_ROUND as i64).await?;
+            for ghost in &some {
+                found += self.look_for_invitations(ghost, Some(&since)).await?;
+            }
+            asked += some.len();
+            self.reconcile.ring.passed(some.last().map(|ghost| ghost.as_str()));
+            sleep_until(next).await;
+        }
+        tracing::info!(ghosts = asked, found, "all ghosts were asked whether they have missed an invitation");
+        Ok(())
+    }
+
+    async fn sweep_on_and_on(&self) -> Result<Infallible, Failure> {
+        loop {
+            self.sweep().await?;
+            sleep(SWEEP).await;
+        }
     }
 
     async fn sweep(&self) -> Result<(), Failure> {

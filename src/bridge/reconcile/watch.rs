@@ -57,11 +57,14 @@ impl Bridge {
     async fn wait_for_trouble(&self, id: &str) {
         let doubt = &self.reconcile.doubt;
         let mut states = doubt.follow();
+        self.reconcile.pushed.doubt();
         while doubt.state().well_since.is_some() {
             tokio::select! {
                 _ = states.changed() => {}
                 well = self.is_well(id, QUESTION) => {
-                    if !well {
+                    if well {
+                        self.note_pushed().await;
+                    } else {
                         doubt.begin("the homeserver went away, or believes that we did");
                     }
                     // The answer may come at once, again and again.

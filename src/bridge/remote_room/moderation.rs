@@ -4,9 +4,9 @@
 use super::{
     super::{
         Bridge, Text,
-        delivery::{Outgoing, Part, Purpose, Words, addressed},
         event::Event,
         inbox::own_row,
+        outgoing::{Outgoing, Part, Purpose, Words, addressed},
         work::{Scene, Work},
         worker::Done,
     },

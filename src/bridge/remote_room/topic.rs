@@ -2,8 +2,8 @@
 
 use super::super::{
     Bridge,
-    delivery::{Part, Purpose, Words, addressed},
     event::Event,
+    outgoing::{Part, Purpose, Words, addressed},
     work::{Scene, Work},
 };
 use crate::{message::Body, store::Portal};

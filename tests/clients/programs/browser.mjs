@@ -52,5 +52,7 @@ await obey({
     gone: async ({ tab, selector }) => (await page(tab)).locator(selector).first().waitFor({ state: "hidden" }),
     /// What stands in each element of a kind.
     all: async ({ tab, selector }) => (await page(tab)).locator(selector).allInnerTexts(),
+    /// The events that Hydrogen has of the room that is open.
+    events: async ({ tab }) => (await page(tab)).evaluate(() => window.openRoom()),
     picture: async ({ tab, path }) => void (await (await page(tab)).screenshot({ path })),
 });

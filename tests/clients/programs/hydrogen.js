@@ -19,3 +19,10 @@ const features = await FeatureSet.load(platform.settingsStorage);
 const root = new RootViewModel({ platform, urlRouter, navigation, features });
 await root.load();
 platform.createAndMountRootView(root);
+
+/// What Hydrogen has of the room that is open, also what it shows nobody.
+window.openRoom = () => {
+    const timeline = root.sessionViewModel?.currentRoomViewModel?.timelineViewModel?._timeline;
+    const events = [...(timeline?.entries ?? [])].filter((entry) => entry.eventType);
+    return events.map(({ id, eventType, content }) => ({ id, type: eventType, content }));
+};
