@@ -3,6 +3,7 @@
 mod again;
 mod arrival;
 mod attendance;
+mod awaited;
 mod change;
 mod changed;
 mod command;
