@@ -111,7 +111,34 @@ async fn who_got_hold_of_a_reply_address_does_not_get_into_its_room() {
     let told = |event: &Value| text(event, "/content/msgtype") == "m.notice";
     let told = talk.anna.wait_for(&room, "a notice", told).await;
     assert!(body(&told).contains(&talk.bob.address), "{told}");
+    // Where no person is asked to whom it goes, nothing but who is in the room decides.
+    let header = format!("To: {address}\r\nSubject: Abwesend\r\nAuto-Submitted: auto-replied\r\n");
+    eve.send_raw(&[&address], &raw(&eve, &header, "Ich bin im Urlaub.")).await;
+    talk.anna.wait_for_words(&room, &ghost, "Automatische Nachricht:\n\nIch bin im Urlaub.").await;
     assert!(talk.heard().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_sent_away_does_not_get_back_in_by_answering_an_old_mail() {
+    let fehmarn = Fehmarn::new().await;
+    let (anna, tom, eve) = (Staff::new("Anna Muster").await, Staff::new("Tom Beispiel").await, Outside::new("Eve"));
+    let ghost = fehmarn.slot().ghost(&eve.address);
+    let room = anna.room("Sitzung", &[&ghost, &tom.id]).await;
+    tom.join(&room).await;
+    anna.say(&room, "Willkommen").await;
+    let mail = eve.wait_for_text("Willkommen").await;
+    anna.kick(&room, &ghost).await;
+    anna.wait_for_member(&room, &ghost, "leave").await;
+    // Fehmarn learns of it in order.
+    until("an empty inbox", async || fehmarn.rows("inbox:").is_empty().then_some(())).await;
+    let (delivery, domain) = mail.message_id().split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let address = format!("{}+{delivery}@{domain}", anna.localpart);
+    eve.send(Letter::answering_all(&eve, &mail, &[&address]).text("Ich bin noch da.")).await;
+    let own = anna.wait_for_invitation(&ghost).await;
+    assert_ne!(own, room);
+    anna.join(&own).await;
+    anna.wait_for_words(&own, &ghost, "Ich bin noch da.").await;
+    assert_eq!(anna.messages(&room).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

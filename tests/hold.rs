@@ -74,7 +74,7 @@ async fn an_edit_afterwards_is_a_short_correction() {
     anna.edit(room, &event, "Der Termin ist um 10 Uhr.").await;
     anna.edit(room, &event, "Der Termin ist um 11 Uhr.").await;
     let words = "Korrektur zu „Der Termin ist um 10 Uhr.“: Der Termin ist um 11 Uhr.";
-    let mail = talk.bob.wait_for_mail(words, |mail| mail.text().contains(words)).await;
+    let mail = talk.bob.wait_for_text(words).await;
     assert_eq!(mail.in_reply_to(), [sent.message_id()]);
     // Back to what it was first: that is a change again.
     anna.edit(room, &event, "Der Termin ist um 10 Uhr.").await;
@@ -212,4 +212,34 @@ async fn who_is_still_on_the_way_in_gets_the_same_mail_as_the_others() {
         assert_eq!((mail.subject().as_str(), mail.in_reply_to().len()), ("Sitzung", 0));
     }
     assert_eq!((bob.mails().await.len(), eve.mails().await.len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_a_room_is_made_with_gets_one_mail_for_all_where_nothing_is_held_as_well() {
+    let fehmarn = Fehmarn::new().await;
+    let anna = Staff::new("Anna Muster").await;
+    let people = ["Bob", "Carla", "Dan", "Eve"].map(Outside::new);
+    let ghosts = people.each_ref().map(|person| fehmarn.slot().ghost(&person.address));
+    let room = anna.room("Sitzung", &[&ghosts[0], &ghosts[1], &ghosts[2]]).await;
+    let all_get = async |words: &str, count: usize| {
+        let people = &people[..count];
+        let to: Vec<&str> = people.iter().map(|person| person.address.as_str()).collect();
+        let mut ids = Vec::new();
+        for person in people {
+            let mail = person.wait_for_text(words).await;
+            assert_eq!(mail.to(), to, "{words}");
+            ids.push(mail.message_id());
+        }
+        assert!(ids.iter().all(|id| *id == ids[0]), "{words}: {ids:?}");
+    };
+    anna.say(&room, "Montag um 9").await;
+    anna.say(&room, "Raum 3").await;
+    all_get("Montag um 9", 3).await;
+    all_get("Raum 3", 3).await;
+    // And who comes to those who are there.
+    anna.invite(&room, &ghosts[3]).await;
+    anna.say(&room, "Eve ist auch dabei.").await;
+    all_get("Eve ist auch dabei.", 4).await;
+    let counts = [people[0].mails().await.len(), people[3].mails().await.len()];
+    assert_eq!(counts, [3, 1], "nobody gets anything twice");
 }

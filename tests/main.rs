@@ -31,6 +31,7 @@ mod kill;
 mod layers;
 mod limits;
 mod log;
+mod machines;
 mod made_rooms;
 mod mail_in;
 mod mail_out;

@@ -253,8 +253,8 @@ async fn an_absence_notice_is_shown_and_never_answered() {
         let notice = format!("{header}{}", notice.replace("Urlaub", words).replace("letter", words));
         let answer = lmtp::hand_over(port, sender, to, notice.as_bytes()).await.unwrap();
         assert!(answer.starts_with("250"), "{answer}");
-        let seen = |event: &serde_json::Value| text(event, "/content/body").contains(&format!("Ich bin im {words}."));
-        talk.anna.wait_for(&talk.room, words, seen).await;
+        let shown = format!("Automatische Nachricht:\n\nIch bin im {words}.");
+        talk.anna.wait_for_words(&talk.room, &talk.ghost, &shown).await;
     }
     until("an empty queue", async || talk.fehmarn.rows("box:").is_empty().then_some(())).await;
     talk.tell("Gute Reise").await;

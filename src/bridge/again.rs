@@ -118,7 +118,7 @@ impl Bridge {
         }
         let portals = tx.portals(&[&*again.room]).await?;
         let Some(portal) = portals.get(&again.room) else { return Ok(Done::default()) };
-        let mut work = self.begin_work(&mut tx, &[&event], &portals).await?;
+        let mut work = self.begin_work(&mut tx, &[&event], &portals, None).await?;
         for ghost in &again.ghosts {
             let is_in = portal.members.get(ghost).is_some_and(|member| member.membership == Membership::Join);
             let Some((connector, remote_user)) = self.remote_of(ghost).filter(|_| is_in) else { continue };

@@ -118,16 +118,22 @@ impl Bridge {
         message: &Outgoing,
         work: &mut Work,
     ) {
+        let until = now() + self.wait(scene.portal, audience).as_millis() as i64;
+        let push = |work: &mut Work, outgoing: Outgoing| {
+            let mut draft = self.draft(event, audience, outgoing);
+            draft.put_off(until);
+            work.drafts.push(draft);
+        };
         for (ghost, to) in audience.recipients(scene.only) {
             let mut outgoing = addressed(message, ghost, to);
             outgoing.reactions = work.reactions.take(&event.room, audience.connector, to);
             if scene.only.is_some() {
                 work.drafts.share(&mut outgoing, audience.connector, now());
             }
-            work.drafts.push(self.draft(event, audience, outgoing));
+            push(work, outgoing);
         }
         for to in message.delivery.copies.iter().filter(|to| !message.delivery.audience.contains(to)) {
-            work.drafts.push(self.draft(event, audience, addressed(message, scene.speaker, to)));
+            push(work, addressed(message, scene.speaker, to));
         }
     }
 

@@ -91,6 +91,18 @@ impl Draft {
         self.withdrawn = true;
     }
 
+    /// Has it wait until then at least.
+    pub(super) fn put_off(&mut self, until: i64) {
+        self.due_at = self.due_at.max(until);
+    }
+
+    /// Has it leave at the time that follows from when its first words were taken in, should that be earlier.
+    pub(super) fn hasten(&mut self, due: impl Fn(i64) -> i64) {
+        let due = due(self.since);
+        self.changed |= due < self.due_at;
+        self.due_at = self.due_at.min(due);
+    }
+
     /// What it says was changed.
     pub(super) fn touch(&mut self) {
         self.changed = true;
@@ -178,7 +190,7 @@ impl Drafts {
             chosen
                 .map(|(_, draft)| {
                     draft.outgoing.parts.extend(message.parts.iter().cloned());
-                    draft.due_at = hold::prolonged(draft.since, now, capabilities.hold);
+                    draft.put_off(hold::prolonged(draft.since, now, capabilities.hold));
                     draft.changed = true;
                     draft
                 })
@@ -312,6 +324,18 @@ mod tests {
         let mut drafts = drafts(&["bob", "chef"], &first);
         let joined = drafts.append(&lanes(&["bob"]), &sample("$2", "zwei"), &capabilities(), 2_000).unwrap();
         assert_eq!(joined.len(), 2);
+    }
+
+    #[test]
+    fn what_waits_for_somebody_leaves_once_they_are_there_and_no_sooner_than_without_them() {
+        let due = |drafts: &Drafts| drafts.iter().map(|draft| (draft.due_at, draft.changed)).collect::<Vec<_>>();
+        let mut held = drafts(&["bob"], &sample("$1", "eins"));
+        held.iter_mut().for_each(|draft| draft.put_off(6_000));
+        held.iter_mut().for_each(|draft| draft.hasten(|since| hold::prolonged(since, 2_000, HOLD)));
+        assert_eq!(due(&held), [(11_000, false)], "it is held for longer than they take");
+        held.iter_mut().for_each(|draft| draft.put_off(20_000));
+        held.iter_mut().for_each(|draft| draft.hasten(|since| hold::prolonged(since, 2_000, Duration::ZERO)));
+        assert_eq!(due(&held), [(1_000, true)]);
     }
 
     #[test]

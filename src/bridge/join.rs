@@ -307,7 +307,7 @@ impl Bridge {
         let mut others = self.ghosts_in(portal).filter(|(ghost, _)| *ghost != join.ghost);
         let others_wait = others.any(|(_, membership)| membership == Membership::Invite);
         let portals = HashMap::from([(join.room.clone(), portal.clone())]);
-        let mut work = self.begin_work(tx, &said, &portals).await?;
+        let mut work = self.begin_work(tx, &said, &portals, Some(&join.room)).await?;
         for event in said {
             let is_new = new.contains(event.id.as_str());
             if is_new && others_wait {
@@ -316,6 +316,7 @@ impl Bridge {
             let only = (!is_new).then_some(&*join.ghost);
             self.cross(tx, event, &Scene { portal, only, speaker: &join.ghost, passing_on: None }, &mut work).await?;
         }
+        self.wait_no_longer(portal, &mut work);
         if portal.encrypted {
             let once = encrypted_once(&join.room);
             let notice = self.notice_once(tx, once, &join.room, &join.ghost, None, &Text::EncryptedRoom).await?;

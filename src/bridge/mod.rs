@@ -4,6 +4,7 @@ mod again;
 mod arrival;
 mod attendance;
 mod audience;
+mod awaited;
 mod change;
 mod changed;
 mod command;

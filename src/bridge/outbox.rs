@@ -159,7 +159,8 @@ impl Bridge {
         Ok(Some(Delivery {
             audience: served.iter().map(|message| message.remote_user.clone()).collect(),
             thread: known.place(outgoing, Some(own.remote_message.clone())),
-            quote: Some(quote).filter(|quote| !quote.text.is_empty()),
+            // Short words stand in the first line already.
+            quote: Some(quote).filter(|_| super::quote::goes_on(was)),
             body: behind(&self.introduction(was), &changed.body),
             attachments: changed.file.into_iter().collect(),
             ..written_last(outgoing)

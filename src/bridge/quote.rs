@@ -42,7 +42,16 @@ struct Envelope<'a> {
 /// The first words of a text on one line, to name it in a sentence.
 pub(super) fn beginning(text: &str) -> String {
     const LENGTH: usize = 60;
-    cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), LENGTH)
+    cut(&in_one_line(text), LENGTH)
+}
+
+/// Whether [`beginning`] is not all of a text.
+pub(super) fn goes_on(text: &str) -> bool {
+    beginning(text) != in_one_line(text)
+}
+
+fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The first lines of a text, to stand before an answer.

@@ -32,7 +32,7 @@ impl Bridge {
         let mut portals = tx.portals_for(&rooms.into_iter().collect::<Vec<_>>(), concerned).await?;
         let new: Vec<&Event<'_>> = events.iter().filter(|event| new.contains(event.id.as_str())).collect();
         let count = new.len();
-        let mut work = self.begin_work(&mut tx, &new, &portals).await?;
+        let mut work = self.begin_work(&mut tx, &new, &portals, None).await?;
         work.management = self.management_rooms(&mut tx, &new, &portals).await?;
         for event in new {
             self.apply(&mut tx, event, &mut portals, &mut work).await?;

@@ -76,16 +76,18 @@ fn scope_of(kind: &Kind, is_held: bool) -> Option<Scope> {
 
 impl Bridge {
     /// Reads what the events may change: at most a few statements for all of them, and none for the outbox where
-    /// nothing is held.
+    /// nothing is held. `joined`: a room into which somebody has come, for whom something may have waited.
     pub(super) async fn begin_work(
         &self,
         tx: &mut Tx,
         events: &[&Event<'_>],
         portals: &HashMap<OwnedRoomId, Portal>,
+        joined: Option<&RoomId>,
     ) -> Result<Work, Error> {
         let mut work = Work::default();
         let is_held = self.connectors.values().any(|port| !port.capabilities().hold.is_zero());
         let mut scopes: [BTreeSet<&RoomId>; 2] = Default::default();
+        scopes[0].extend(joined);
         let mut rooms: BTreeSet<&RoomId> = BTreeSet::new();
         let mut writers: BTreeSet<&UserId> = BTreeSet::new();
         for event in events.iter().filter(|event| portals.contains_key(&event.room)) {

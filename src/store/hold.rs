@@ -85,6 +85,7 @@ impl Tx {
         .bind(id)
         .execute(&mut self.connection)
         .await?;
+        self.pending(Queue::Outbox).grew |= due_at <= now();
         Ok(())
     }
 

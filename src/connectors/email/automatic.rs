@@ -16,6 +16,8 @@ const MARKS: &[&str] = &[
     "x-ms-exchange-inbox-rules-loop",
     // RFC 2919
     "list-id",
+    // RFC 2369: newsletters that are no list.
+    "list-unsubscribe",
 ];
 /// Values of `Precedence`.
 const PRECEDENCE: &[&str] = &["auto_reply", "bulk", "list", "junk"];
@@ -36,6 +38,9 @@ const ABSENCES: &[&str] = &[
     "vacation",
 ];
 
+/// What stands left of the `@` where nobody reads, without what separates words.
+const NO_ANSWERS: &[&str] = &["noreply", "donotreply", "nichtantworten", "keineantwort"];
+
 /// Whether the header says so; what the subject says, see [`is_absence`].
 pub fn is_marked(fields: &Fields) -> bool {
     let marked = |name: &&str| fields.all(name).any(|value| !first_word(value).eq_ignore_ascii_case("no"));
@@ -51,6 +56,16 @@ pub fn is_absence(subject: &str) -> bool {
     ABSENCES.iter().any(|words| {
         subject.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.trim_start().starts_with(':'))
     })
+}
+
+/// Whether nobody would read an answer: the addresses where answers go say so.
+pub fn wants_no_answer(addresses: &[String]) -> bool {
+    let says_so = |address: &String| {
+        let local = address.rsplit_once('@').map_or("", |(local, _)| local);
+        let letters: String = local.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+        NO_ANSWERS.iter().any(|word| letters.contains(word))
+    };
+    !addresses.is_empty() && addresses.iter().all(says_so)
 }
 
 /// Without parameters and comments.
@@ -78,6 +93,7 @@ mod tests {
             "Precedence: auto_reply",
             "Precedence: list (of people)",
             "List-Id: <x.example.org>",
+            "List-Unsubscribe: <https://example.org>",
             "Return-Path: <>",
             "X-MS-Exchange-Inbox-Rules-Loop: bob@example.org",
             "Content-Type: multipart/report; report-type=x",
@@ -95,11 +111,27 @@ mod tests {
             "Precedence: first-class",
             "X-Auto-Response-Suppress: All",
             "Return-Path: <bob@example.org>",
-            "List-Unsubscribe: <https://example.org>",
             "Content-Type: multipart/mixed",
             "",
         ] {
             assert!(!automatic(header), "{header}");
+        }
+    }
+
+    #[test]
+    fn who_reads_no_answers_says_so_in_the_address() {
+        for (addresses, expected) in [
+            (&["no-reply@shop.example"][..], true),
+            (&["Info-NoReply@shop.example"], true),
+            (&["bitte_nicht_antworten@amt.example"], true),
+            (&["donotreply+17@shop.example"], true),
+            (&["no-reply@shop.example", "service@shop.example"], false),
+            (&["noreen.ply@shop.example"], false),
+            (&["bob@noreply.example"], false),
+            (&[], false),
+        ] {
+            let addresses: Vec<String> = addresses.iter().map(|it| (*it).to_owned()).collect();
+            assert_eq!(wants_no_answer(&addresses), expected, "{addresses:?}");
         }
     }
 

@@ -316,14 +316,16 @@ fn all_that_matrix_can_format_is_carried_over_with_its_style() {
 }
 
 #[test]
-fn the_text_is_what_was_typed_unless_it_says_less_than_the_html() {
+fn the_text_is_what_was_typed_unless_it_says_less_than_the_html_or_shows_markdown() {
     let list = "<p>Bitte <b>heute</b>:</p><ul><li>Ausweis</li></ul>";
     let link = "<p>Zum <a href=\"https://x.example/termin\">Termin</a></p>";
     for (text, html, expected) in [
-        ("Bitte **heute**:\n\n* Ausweis", list, "Bitte **heute**:\n\n* Ausweis\n"),
+        ("Bitte *heute*:\n\n* Ausweis", list, "Bitte *heute*:\n\n* Ausweis\n"),
+        ("Bitte **heute**:\n\n* Ausweis", list, "Bitte heute:\n- Ausweis\n"),
+        ("2 ** 3", "<p>2 ** 3</p>", "2 ** 3\n"),
         ("", list, "Bitte heute:\n- Ausweis\n"),
         ("Zum Termin", link, "Zum Termin (https://x.example/termin)\n"),
-        ("Zum [Termin](https://x.example/termin)", link, "Zum [Termin](https://x.example/termin)\n"),
+        ("Zum [Termin](https://x.example/termin)", link, "Zum Termin (https://x.example/termin)\n"),
         ("1. a\n1. b", "<ol><li>a</li><li>b</li></ol>", "1. a\n2. b\n"),
     ] {
         let mut delivery = delivery(text);

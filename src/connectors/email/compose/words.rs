@@ -47,15 +47,19 @@ fn own(body: &Body) -> Option<Words> {
     }
 }
 
+/// What Markdown is typed with, and nobody writes in a mail. Lists, and stars and lines around a word, are plain text too.
+const MARKDOWN: &[&str] = &["**", "__", "](", "```"];
+
 /// What the writer's program wrote beside its HTML is what they typed, and the best text there is; unless it leaves
-/// something out, as the target of a link.
+/// something out, as the target of a link, or shows how the formatting was typed.
 fn readable(text: &str, html: &str) -> String {
     fn words(text: &str) -> HashSet<&str> {
         text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
     }
     let rendered = convert::to_text(&tables::as_lines(html));
     let is_whole = !text.trim().is_empty() && words(&rendered).is_subset(&words(text));
-    if is_whole { text.to_owned() } else { rendered }
+    let is_typed = |mark: &&str| text.contains(*mark) && !rendered.contains(*mark);
+    if is_whole && !MARKDOWN.iter().any(is_typed) { text.to_owned() } else { rendered }
 }
 
 impl Words {

@@ -24,6 +24,7 @@ use crate::{
     message::{Arrival, Attachment, Body, RawArrival},
 };
 use body::Piece;
+use mail_parser::HeaderName;
 use walk::{Place, Walk};
 
 /// What reading a mail needs to know besides the mail.
@@ -49,6 +50,10 @@ impl Reader<'_> {
         let subject = subject::bare(mail.headers.subject());
         let original = (!content.is_whole).then(|| original::of(&raw.raw, subject.as_deref()));
         let people = people::of(&mail.headers, self.identity, &from);
+        let mut answered_at = mail.headers.addresses(HeaderName::ReplyTo);
+        if answered_at.is_empty() {
+            answered_at.push(from.address().to_owned());
+        }
         Arrival {
             message: mail.headers.message_id().unwrap_or_else(|| made_id(raw)),
             from,
@@ -59,7 +64,7 @@ impl Reader<'_> {
             others: people.others,
             answers_to: people.answers_to,
             answers: people::answers(&mail.headers, self.identity),
-            automatic: automatic::is_absence(mail.headers.subject()),
+            automatic: automatic::is_absence(mail.headers.subject()) || automatic::wants_no_answer(&answered_at),
             reaction: content.reaction,
             // Delta Chat says so in every mail.
             shows_reactions: content.reacts || !mail.headers.texts("Chat-Version").is_empty(),

@@ -1,5 +1,6 @@
 //! `winmail.dat`: how Outlook packs a mail that it believes to go to Outlook (MS-OXTNEF).
 
+mod package;
 mod properties;
 mod rtf;
 
@@ -100,12 +101,12 @@ impl Packed {
         match name {
             FILE_TITLE if self.name.is_empty() => self.name = charset::decode(until_zero(data), code_page),
             FILE_DATA if self.bytes.is_empty() => self.bytes = data.to_vec(),
-            FILE_PROPERTIES => self.take_properties(&Properties::read(data, code_page), depth),
+            FILE_PROPERTIES => self.take_properties(&Properties::read(data, code_page), code_page, depth),
             _ => {}
         }
     }
 
-    fn take_properties(&mut self, properties: &Properties, depth: usize) {
+    fn take_properties(&mut self, properties: &Properties, code_page: &str, depth: usize) {
         let names = [LONG_NAME, SHORT_NAME, DISPLAY_NAME].into_iter().filter_map(|id| properties.text(id));
         if let Some(name) = names.into_iter().find(|name| !name.trim().is_empty()) {
             self.name = name;
@@ -117,11 +118,23 @@ impl Packed {
             // The content begins behind the identifier of the interface that it has.
             Some(Value::Object(object)) => match object.get(16..).map(|inner| (inner, unpack(inner, depth + 1))) {
                 Some((inner, Some(message))) => self.be_message(message, inner),
-                Some((inner, None)) if !inner.is_empty() => self.bytes = inner.to_vec(),
+                Some((inner, None)) if !inner.is_empty() => self.be_object(inner, code_page),
                 _ => {}
             },
             Some(Value::Bytes(bytes)) if !bytes.is_empty() => self.bytes = bytes.clone(),
             _ => {}
+        }
+    }
+
+    /// An object that holds a file is that file; any other stays what it is.
+    fn be_object(&mut self, object: &[u8], code_page: &str) {
+        let Some((name, file)) = package::unpack(object, code_page) else {
+            self.bytes = object.to_vec();
+            return;
+        };
+        (self.bytes, self.media_type) = (file, String::new());
+        if !name.trim().is_empty() {
+            self.name = name;
         }
     }
 
