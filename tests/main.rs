@@ -67,6 +67,7 @@ mod threads;
 mod upgrades;
 mod xmpp;
 mod xmpp_errors;
+mod xmpp_gateway;
 mod xmpp_kill;
 mod xmpp_passing;
 mod xmpp_people;
