@@ -66,6 +66,7 @@ mod strange_mail;
 mod threads;
 mod upgrades;
 mod xmpp;
+mod xmpp_colleagues;
 mod xmpp_errors;
 mod xmpp_gateway;
 mod xmpp_kill;
