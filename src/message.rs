@@ -218,6 +218,8 @@ pub enum Happening {
     Topic(String),
     /// What the room is called.
     Named(String),
+    /// The room is no more for anybody, with the words of whoever has closed it.
+    Closed(Option<String>),
     /// One of ours is not there any more, or was not let in, and will not come back by themself.
     Shut {
         user: LocalUser,

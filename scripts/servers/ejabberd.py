@@ -19,6 +19,8 @@ LIBRARIES = Path("/usr/lib")
 
 class Ejabberd(Service):
     name = "ejabberd"
+    # On a busy machine it takes long to begin.
+    patience = 240
 
     def configure(self):
         self.folder(self.home / "data")
