@@ -37,6 +37,9 @@ pub struct Delivery {
     /// so in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_back: Option<RemoteMessageId>,
+    /// With `takes_back`: who of the staff has written it, should it be somebody else than `writer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_by: Option<Writer>,
     /// What a remote room is about from now on, and nothing else; `body` is empty or says the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
@@ -215,6 +218,8 @@ pub enum Happening {
     Topic(String),
     /// What the room is called.
     Named(String),
+    /// The room is no more for anybody, with the words of whoever has closed it.
+    Closed(Option<String>),
     /// One of ours is not there any more, or was not let in, and will not come back by themself.
     Shut {
         user: LocalUser,

@@ -39,10 +39,14 @@ impl Pair {
     }
 }
 
-pub fn restart_prosody() {
+pub fn restart_server() {
     let servers = servers();
     let (program, arguments) = servers.command.split_first().unwrap();
-    let done = Command::new(program).args(arguments).args(["restart", "prosody", "--dir"]).arg(&servers.dir).output();
+    let done = Command::new(program)
+        .args(arguments)
+        .args(["restart", &servers.xmpp.service, "--dir"])
+        .arg(&servers.dir)
+        .output();
     let done = done.unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
 }
@@ -83,7 +87,7 @@ async fn crashes_on_either_side_lose_nothing_double_nothing_and_keep_the_order()
         fehmarn.start_again_without_waiting();
         if crash % RESTART_EVERY == 0 {
             sleep(Duration::from_millis(random.random_range(300..1500))).await;
-            tokio::task::block_in_place(restart_prosody);
+            tokio::task::block_in_place(restart_server);
             println!("Prosody restarted at {} s", began.elapsed().as_secs());
         }
     }

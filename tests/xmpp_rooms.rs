@@ -8,7 +8,7 @@ use crate::{
         hall::{ANNA, BOB, Hall, alias, ghost_of, join_by, wait_until},
         sender, servers,
     },
-    xmpp_kill::restart_prosody,
+    xmpp_kill::restart_server,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -178,7 +178,7 @@ async fn what_was_missed_comes_once_and_what_was_before_never() {
     hall.hear("Drei").await;
 
     // The service itself ends, and is there again.
-    tokio::task::block_in_place(restart_prosody);
+    tokio::task::block_in_place(restart_server);
     let is_back = |told: &Value| told["ready"] == true;
     crate::common::wait::until("Bob's second session", async || {
         (hall.bob.told().iter().filter(|told| is_back(told)).count() > 1).then_some(())

@@ -7,7 +7,7 @@ use crate::{
         hall::{ANNA, BOB, Hall},
         sender, until,
     },
-    xmpp_kill::restart_prosody,
+    xmpp_kill::restart_server,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{
@@ -68,7 +68,7 @@ async fn crashes_on_either_side_of_a_group_chat_lose_nothing_double_nothing_and_
             fehmarn.start_again_without_waiting();
             if RESTARTS_AFTER.contains(&crash) {
                 sleep(Duration::from_millis(random.random_range(300..1500))).await;
-                tokio::task::block_in_place(restart_prosody);
+                tokio::task::block_in_place(restart_server);
                 println!("Prosody restarted at {} s", began.elapsed().as_secs());
             }
         }

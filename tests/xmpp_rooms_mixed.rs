@@ -10,14 +10,21 @@ use crate::common::{
 };
 use serde_json::Value;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_group_chat_and_somebody_with_mail_read_each_other_and_nothing_goes_round() {
+/// Ida, who has mail, in Anna's room beside a group chat: she and her ghost.
+async fn begin() -> (Hall, Outside, String) {
     let hall = Hall::begin_in_own_room().await;
-    let (ida, fehmarn) = (Outside::new("Ida"), &hall.fehmarn);
-    let idas = fehmarn.slot().ghost(&ida.address);
+    let ida = Outside::new("Ida");
+    let idas = hall.fehmarn.slot().ghost(&ida.address);
     hall.anna.invite(&hall.room, &idas).await;
     hall.anna.wait_for_member(&hall.room, &idas, "join").await;
     hall.tell("Guten Tag zusammen").await;
+    (hall, ida, idas)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_chat_and_somebody_with_mail_read_each_other_and_nothing_goes_round() {
+    let (hall, ida, idas) = begin().await;
+    let fehmarn = &hall.fehmarn;
     let first = ida.wait_for_text("Guten Tag zusammen").await;
 
     hall.hear("Hier ist Bob").await;
@@ -55,12 +62,7 @@ async fn a_group_chat_and_somebody_with_mail_read_each_other_and_nothing_goes_ro
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_taken_back_or_corrected_in_a_group_chat_is_told_to_those_beside() {
-    let hall = Hall::begin_in_own_room().await;
-    let (ida, fehmarn) = (Outside::new("Ida"), &hall.fehmarn);
-    let idas = fehmarn.slot().ghost(&ida.address);
-    hall.anna.invite(&hall.room, &idas).await;
-    hall.anna.wait_for_member(&hall.room, &idas, "join").await;
-    hall.tell("Guten Tag zusammen").await;
+    let (hall, ida, _) = begin().await;
     let id = hall.there.say(&hall.bob, "Um 10 Uhr");
     let event = hall.anna.wait_for_words(&hall.room, &hall.ghost, "Um 10 Uhr").await;
     ida.wait_for_text("Bob schreibt:\n\nUm 10 Uhr").await;

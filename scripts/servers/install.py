@@ -20,6 +20,7 @@ PACKAGES = {
     "dovecot": ["dovecot-core", "dovecot-imapd", "dovecot-lmtpd"],
     "postgres": ["postgresql"],
     "prosody": ["prosody", "prosody-modules"],
+    "ejabberd": ["ejabberd"],
     "web": ["nginx-light", "chromium", "fonts-dejavu-core"],
 }
 # For the certificate and for building Fehmarn: a linker, a C compiler for SQLite and the cryptography.
@@ -38,7 +39,7 @@ def everything(plan):
         timed(f"installing {' '.join(missing)}", lambda: packages(plan))
     if "synapse" in plan.services and not python_of(plan):
         timed(f"installing Synapse {SYNAPSE_VERSION}", lambda: synapse(plan))
-    if "prosody" in plan.services and not (plan.dir / "xmpp-venv" / "complete").exists():
+    if {"prosody", "ejabberd"} & set(plan.services) and not (plan.dir / "xmpp-venv" / "complete").exists():
         timed(f"installing slixmpp {SLIXMPP_VERSION}", lambda: venv(plan.dir / "xmpp-venv", "slixmpp", SLIXMPP_VERSION))
     if "web" in plan.services:
         from servers import clients
@@ -95,7 +96,7 @@ def packages(plan):
         checked(["apt-get", "update", "-q"], environment)
         checked(["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing], environment)
     # Not now, and not after the next boot either.
-    for package in {"postfix", "dovecot-core", "postgresql", "prosody", "nginx-light"} & set(missing) if shutil.which("systemctl") else []:
+    for package in {"postfix", "dovecot-core", "postgresql", "prosody", "ejabberd", "nginx-light"} & set(missing) if shutil.which("systemctl") else []:
         subprocess.run(["systemctl", "disable", package.removesuffix("-core").removesuffix("-light")], capture_output=True, check=False)
     return True
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from servers.process import Trouble
 
 SERVICES = ["synapse", "postfix", "dovecot", "postgres", "prosody", "web"]
+# Started only where they are named.
+ALL = [*SERVICES, "ejabberd"]
 # A folder from before it was noted what was chosen had at least these, if nothing was.
 FIRST_SERVICES = SERVICES[:4]
 HOST = "127.0.0.1"
@@ -26,6 +28,7 @@ RANGE = 500
 OFFSETS = {
     "synapse": 0, "smtp": 1, "submission": 2, "smtps": 3, "imap": 4, "imaps": 5, "lmtp": 6, "postgres": 7,
     "xmpp": 8, "xmpp_component": 9, "xmpp_http": 10, "xmpp_tls": 11,
+    "ejabberd": 12, "ejabberd_component": 13, "ejabberd_http": 14, "ejabberd_tls": 15,
 }
 FIRST_SLOT = 100
 SLOT_PORTS = 10
@@ -104,7 +107,7 @@ class Plan:
 
     @property
     def services(self):
-        return SERVICES if self.chosen is None else [name for name in SERVICES if name in self.chosen]
+        return SERVICES if self.chosen is None else [name for name in ALL if name in self.chosen]
 
     @property
     def file(self):
@@ -204,17 +207,8 @@ class Plan:
             "mail_ports": mail,
             "outside_domain": "example.org",
             "postgres": {"url": f"postgres://fehmarn@{HOST}:{self.port('postgres')}/fehmarn", "port": self.port("postgres")},
-            "xmpp": {
-                "domain": XMPP_DOMAIN,
-                "port": self.port("xmpp"),
-                "component_port": self.port("xmpp_component"),
-                "http_port": self.port("xmpp_http"),
-                # Takes components with TLS from the first byte.
-                "tls_port": self.port("xmpp_tls"),
-                "secret": self.shared_secret,
-                # With slixmpp, for the people outside.
-                "python": str(self.dir / "xmpp-venv" / "bin" / "python"),
-            },
+            "xmpp": self.xmpp_for_readers("prosody", "xmpp"),
+            "ejabberd": self.xmpp_for_readers("ejabberd", "ejabberd"),
             "clients": {
                 "node": str(self.dir / "clients" / "node"),
                 # With Matrix's libraries and what drives a browser.
@@ -222,6 +216,20 @@ class Plan:
                 "browser": BROWSER,
             },
             "slots": [self.slot_for_readers(slot) for slot in self.slots],
+        }
+
+    def xmpp_for_readers(self, service, ports):
+        return {
+            "service": service,
+            "domain": XMPP_DOMAIN,
+            "port": self.port(ports),
+            "component_port": self.port(f"{ports}_component"),
+            "http_port": self.port(f"{ports}_http"),
+            # Takes components with TLS from the first byte.
+            "tls_port": self.port(f"{ports}_tls"),
+            "secret": self.shared_secret,
+            # With slixmpp, for the people outside.
+            "python": str(self.dir / "xmpp-venv" / "bin" / "python"),
         }
 
     def slot_for_readers(self, slot):

@@ -27,7 +27,8 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from servers import install, slots, tls
 from servers.dovecot import Dovecot
-from servers.plan import SERVICES, Plan
+from servers.ejabberd import Ejabberd
+from servers.plan import ALL, SERVICES, Plan
 from servers.postfix import Postfix
 from servers.postgres import Postgres
 from servers.process import Trouble
@@ -35,7 +36,7 @@ from servers.prosody import Prosody
 from servers.synapse import Synapse
 from servers.web import Web
 
-CLASSES = {c.name: c for c in (Synapse, Postfix, Dovecot, Postgres, Prosody, Web)}
+CLASSES = {c.name: c for c in (Synapse, Postfix, Dovecot, Postgres, Prosody, Ejabberd, Web)}
 
 
 def main():
@@ -56,7 +57,7 @@ def main():
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("services", nargs="*", metavar="SERVICE", help=" ".join(SERVICES))
+    parser.add_argument("services", nargs="*", metavar="SERVICE", help=" ".join(ALL))
     parser.add_argument("--dir", type=Path, required=True, help="the folder of these servers")
     parser.add_argument("--with", dest="wanted", help=f"which servers, with commas (else: {','.join(SERVICES)})")
     parser.add_argument("--port-base", type=int, help="first port (first time: the first free range)")
@@ -80,10 +81,10 @@ def arguments():
 def up(plan, options):
     began = time.monotonic()
     if options.fresh and plan.file.exists():
-        each(plan, "stop", SERVICES)
+        each(plan, "stop", ALL)
         wipe(plan)
     plan.change(options.wanted, options.server_name, options.slots)
-    plan.choose_ports(options.port_base, running=[s for s in SERVICES if CLASSES[s](plan).process.alive()])
+    plan.choose_ports(options.port_base, running=[s for s in ALL if CLASSES[s](plan).process.alive()])
     plan.save()
     install.everything(plan)
     tls.ensure(plan)
@@ -94,14 +95,14 @@ def up(plan, options):
 
 
 def down(plan, options):
-    ok = each(plan, "stop", options.services or SERVICES)
+    ok = each(plan, "stop", options.services or ALL)
     if options.wipe:
         wipe(plan)
     return ok
 
 
 def wipe(plan):
-    wipe_servers(plan, SERVICES)
+    wipe_servers(plan, ALL)
     slots.wipe(plan)
 
 

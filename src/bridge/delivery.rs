@@ -180,6 +180,7 @@ impl Bridge {
                 reactions: None,
                 replaces: None,
                 takes_back: None,
+                written_by: None,
                 topic: None,
                 moderates: None,
                 body: Body::default(),

@@ -117,6 +117,7 @@ pub(super) fn sample(event: &str, text: &str) -> Outgoing {
             reactions: None,
             replaces: None,
             takes_back: None,
+            written_by: None,
             topic: None,
             moderates: None,
             body: Body::default(),

@@ -14,12 +14,12 @@ use super::{
 use crate::{
     connector::Connector,
     failure::{Failure, Reason},
-    ids::RemoteMessageId,
+    ids::{LocalUser, RemoteMessageId},
     matrix::{
         self,
         status::{Cause, SendState},
     },
-    message::{Attachment, Body, Delivery, Quote, Sent},
+    message::{Attachment, Body, Delivery, Quote, Sent, Writer},
     metrics,
     store::{Message, MessageState, NewRow, Row, Trouble},
 };
@@ -52,7 +52,7 @@ impl Bridge {
             Purpose::Reaction { to, emoji } => {
                 self.reaction(row, &outgoing, &known, connector.as_ref(), (to, emoji)).await?
             }
-            Purpose::Withdrawal { of } => self.withdrawal(&outgoing, &known, of),
+            Purpose::Withdrawal { of } => self.withdrawal(&outgoing, &known, of).await?,
             Purpose::Topic => Some(topic(&outgoing)),
             Purpose::Moderation { .. } => Some(written_last(&outgoing)),
         };
@@ -217,14 +217,25 @@ impl Bridge {
     }
 
     /// The wish that something be forgotten. `None`: the recipient does not have it.
-    fn withdrawal(&self, outgoing: &Outgoing, known: &Known, of: &EventId) -> Option<Delivery> {
+    async fn withdrawal(&self, outgoing: &Outgoing, known: &Known, of: &EventId) -> Result<Option<Delivery>, Failure> {
         let is_it = |message: &&Message| message.event_id == of && message.remote_user == outgoing.delivery.to;
-        let message = known.crossed.iter().find(is_it)?;
-        Some(Delivery {
+        let Some(message) = known.crossed.iter().find(is_it) else { return Ok(None) };
+        Ok(Some(Delivery {
             takes_back: Some(message.remote_message.clone()),
+            written_by: self.other_author(outgoing, of).await?,
             body: Body { text: self.language.say(&Text::TakenBack), html: None },
             ..written_last(outgoing)
-        })
+        }))
+    }
+
+    /// Who of the staff has written what somebody else of them takes away.
+    async fn other_author(&self, outgoing: &Outgoing, event: &EventId) -> Result<Option<Writer>, Failure> {
+        let Some(old) = self.old(outgoing, event).await? else { return Ok(None) };
+        let user = LocalUser::new(old.sender.localpart());
+        if self.is_ours(&old.sender) || user == outgoing.delivery.writer.user {
+            return Ok(None);
+        }
+        Ok(Some(Writer { user, name: self.name_of(&outgoing.room, &old.sender).await }))
     }
 
     /// Loads the files; returns those that do not fit, which are taken out.

@@ -144,6 +144,10 @@ pub enum Text<'a> {
         name: &'a str,
         parting: &'a Parting,
     },
+    /// A remote room is no more, with the words of whoever has closed it.
+    RoomClosed {
+        words: Option<&'a str>,
+    },
     /// What staff have done in a remote room was not done there. `is_back`: whether the one is in this room again.
     NotSentAway {
         name: &'a str,
@@ -263,6 +267,11 @@ impl Language {
             Text::RoomElsewhere { link } => self.look_up("room-elsewhere", &[("link", link)]),
             Text::NowCalled { name } => self.look_up("now-called", &[("name", name)]),
             Text::ShutOut { name, parting } => self.shut_out(name, parting),
+            Text::RoomClosed { words } => {
+                let why = words.map(|words| self.look_up("shut-out-words", &[("words", words)]));
+                let said = [Some(self.look_up("room-closed", &[])), why, Some(self.look_up("room-closed-next", &[]))];
+                said.into_iter().flatten().collect::<Vec<_>>().join(" ")
+            }
             Text::NotSentAway { name, reason, is_back } => {
                 let values = [("name", *name), ("reason", &self.why_not_there(*reason))];
                 let said = self.look_up("not-sent-away", &values);

@@ -10,11 +10,12 @@ import json
 import sys
 
 import slixmpp
+from slixmpp.jid import unescape_node
 from slixmpp.xmlstream import ET
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
-PLUGINS = ["xep_0030", "xep_0054", "xep_0066", "xep_0077", "xep_0184", "xep_0198", "xep_0199"]
+PLUGINS = ["xep_0030", "xep_0054", "xep_0066", "xep_0077", "xep_0115", "xep_0184", "xep_0198", "xep_0199", "xep_0203"]
 RESEND_AFTER = 2
 
 
@@ -76,7 +77,11 @@ class Contact(slixmpp.ClientXMPP):
             self.surely.popleft()
             self.send_first()
         body = xml.findtext("{jabber:client}body")
+        address = (xml.get("from") or "").split("/")[0]
+        localpart = address.split("@")[0] if "@" in address else ""
+        delay = stanza["delay"]["stamp"] if stanza.name == "message" else None
         say(stanza=xml.tag.split("}")[1], type=xml.get("type"), sender=xml.get("from"), id=xml.get("id"), body=body,
+            name=localpart and unescape_node(localpart), delayed=delay.isoformat() if delay else None,
             xml=ET.tostring(xml, encoding="unicode"))
 
     def send_first(self):
@@ -97,6 +102,10 @@ class Contact(slixmpp.ClientXMPP):
         elif what == "enter":
             self.rooms.append(order["xml"])
             self.send_raw(order["xml"])
+        elif what == "capabilities":
+            # What it has found under the hash in a presence, and has held against that hash.
+            known = await self["xep_0115"].get_caps(order["jid"])
+            say(capabilities=order["jid"], features=sorted(known["features"]) if known is not None else [])
         elif what == "surely":
             self.surely.append((order["id"], order["xml"]))
             if len(self.surely) == 1:

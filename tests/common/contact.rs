@@ -95,6 +95,18 @@ impl Contact {
         self.wait_for(&format!("an answer to {query}"), |told| told["id"] == *id && told["stanza"] == "iq").await
     }
 
+    /// What the client has learned of somebody's program from the hash in their presence (XEP-0115).
+    pub async fn capabilities_of(&self, address: &str) -> Vec<String> {
+        let known = async || {
+            self.order(json!({ "do": "capabilities", "jid": address }));
+            let is_known = |told: &Value| told["capabilities"] == address && told["features"] != json!([]);
+            let told = self.told();
+            let features = told.iter().find(|told| is_known(told))?["features"].as_array()?;
+            Some(features.iter().map(|it| it.as_str().unwrap().to_owned()).collect())
+        };
+        until(&format!("the capabilities of {address}"), known).await
+    }
+
     /// Uploads a file; where it can be fetched.
     pub async fn upload(&self, name: &str, media_type: &str, bytes: &[u8]) -> String {
         let service = format!("upload.{}", servers().xmpp.domain);
@@ -105,8 +117,11 @@ impl Contact {
         let answer = self.ask(&service, "get", &request).await;
         let slot = answer["xml"].as_str().unwrap();
         let put = between(slot, "put url=\"", "\"").replace("&amp;", "&");
-        let token = between(slot, "name=\"Authorization\">", "<").to_owned();
-        let put = reqwest::Client::new().put(put).header("Authorization", token).header("Content-Type", media_type);
+        let mut put = reqwest::Client::new().put(put).header("Content-Type", media_type);
+        // Others have it in the address.
+        if slot.contains("Authorization") {
+            put = put.header("Authorization", between(slot, "name=\"Authorization\">", "<"));
+        }
         let answer = put.body(bytes.to_vec()).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
         between(slot, "get url=\"", "\"").replace("&amp;", "&")

@@ -28,6 +28,8 @@ pub struct Servers {
     pub mail_ports: MailPorts,
     pub postgres: Postgres,
     pub xmpp: Xmpp,
+    /// Not started unless it was asked for.
+    pub ejabberd: Xmpp,
     pub clients: Clients,
     pub slots: Vec<Slot>,
 }
@@ -52,6 +54,8 @@ pub struct MailPorts {
 
 #[derive(Deserialize)]
 pub struct Xmpp {
+    /// What `scripts/servers` calls it.
+    pub service: String,
     /// Where the people outside have their accounts.
     pub domain: String,
     pub port: u16,
@@ -103,7 +107,12 @@ pub fn file() -> PathBuf {
 pub fn read(file: &Path) -> Servers {
     let text = std::fs::read_to_string(file)
         .unwrap_or_else(|e| panic!("FEHMARN_TEST_SERVERS names {}: {e}; are the servers up?", file.display()));
-    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{} is not as expected: {e}", file.display()))
+    let mut servers: Servers =
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{} is not as expected: {e}", file.display()));
+    if std::env::var("FEHMARN_TEST_XMPP").is_ok_and(|name| name == servers.ejabberd.service) {
+        std::mem::swap(&mut servers.xmpp, &mut servers.ejabberd);
+    }
+    servers
 }
 
 /// A new database in PostgreSQL; its URL.

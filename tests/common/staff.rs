@@ -59,7 +59,7 @@ impl Staff {
             json!({ "username": staff.localpart, "password": servers().password, "auth": { "type": "m.login.dummy" } });
         let answer = staff.ask(Method::POST, "/v3/register", request).await;
         staff.token = text(&answer, "/access_token").to_owned();
-        let path = format!("/v3/profile/{}/displayname", staff.id);
+        let path = format!("/v3/profile/{}/displayname", staff.id.replace('/', "%2F"));
         staff.ask(Method::PUT, &path, json!({ "displayname": name })).await;
         staff
     }

@@ -44,6 +44,7 @@ impl Bridge {
             Happening::Present(people) => pair.match_people(people).await.map(|()| Done::default()),
             Happening::Named(name) => pair.set_name(name).await.map(|()| Done::default()),
             Happening::Topic(topic) => pair.set_topic(topic).await.map(|()| Done::default()),
+            Happening::Closed(words) => pair.closed(words.as_deref()).await,
             Happening::Shut { user, parting } => pair.shut_out(user, parting).await,
         }
     }

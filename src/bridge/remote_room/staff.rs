@@ -88,6 +88,21 @@ impl Bridge {
 }
 
 impl Pair<'_> {
+    /// The remote room is no more: nobody from there is here, and nobody of the staff makes it anew by going on.
+    pub(super) async fn closed(&self, words: Option<&str>) -> Result<Done, Failure> {
+        self.match_people(&[]).await?;
+        let members = self.bridge.store.members(&self.room).await?;
+        let mut tx = self.bridge.store.begin().await?;
+        for user in members.keys().filter(|user| !self.bridge.is_ours(user)) {
+            tx.shut_out(&self.row.connector, &self.in_room.room, user).await?;
+        }
+        tx.commit().await?;
+        self.bridge.connector(&self.row.connector)?.attendance_changed();
+        let (room, keeper, source) = (self.room.clone(), self.keeper.clone(), &self.row.source);
+        let notice = self.bridge.notice(format!("closed {source}"), room, keeper, None, &Text::RoomClosed { words });
+        Ok(Done { follow_up: vec![notice], ..Done::default() })
+    }
+
     /// One of ours was sent away there, or not let in: they are told, and do not try again until they come anew.
     pub(super) async fn shut_out(&self, user: &LocalUser, parting: &Parting) -> Result<Done, Failure> {
         let Some(user) = self.bridge.staff_id(user) else { return Ok(Done::default()) };

@@ -26,7 +26,7 @@ use crate::{
     failure::Failure,
     ids::{RemoteMessageId, RemoteRoomId, RemoteUserId},
     language::Language,
-    message::{Delivery, Inbound, RawArrival, ReadMark, Sent, Typing},
+    message::{Delivery, Inbound, Moderation, RawArrival, ReadMark, Sent, Typing, Writer},
     yaml::{self, Document},
 };
 use address::Identity;
@@ -69,6 +69,40 @@ fn build(document: &Document, env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, 
     Ok(Arc::new(Xmpp { identity, component, rooms, language, files, max_file }))
 }
 
+impl Xmpp {
+    async fn moderate(
+        &self,
+        delivery: &Delivery,
+        room: &RemoteRoomId,
+        moderation: &Moderation,
+    ) -> Result<Sent, Failure> {
+        let user = &delivery.writer.user;
+        muc::moderate(&self.rooms, &self.component, &self.identity, user, room, moderation).await?;
+        let message = RemoteMessageId::new(delivery.id.as_str());
+        Ok(Sent { message, subject: None, receipt_follows: false, said_as: None })
+    }
+
+    /// Takes away what a colleague of the writer has said: as a moderator, where the writer is one there. Everywhere else
+    /// only its author can take it back, so it is done in their name.
+    async fn take_away(
+        &self,
+        delivery: &Delivery,
+        message: &RemoteMessageId,
+        author: &Writer,
+    ) -> Result<Sent, Failure> {
+        if let Some(room) = delivery.to.room() {
+            let moderation = Moderation::TakeAway { message: message.clone() };
+            match self.moderate(delivery, &room, &moderation).await {
+                Err(failure) if failure.is_permanent() => {
+                    tracing::debug!(detail = failure.detail, "no moderator there; the author takes it back");
+                }
+                result => return result,
+            }
+        }
+        self.send(&Delivery { writer: author.clone(), written_by: None, ..delivery.clone() }).await
+    }
+}
+
 #[async_trait]
 impl Connector for Xmpp {
     fn spoken(&self) -> Spoken {
@@ -103,10 +137,10 @@ impl Connector for Xmpp {
 
     async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure> {
         if let (Some(moderation), Some(room)) = (&delivery.moderates, delivery.to.room()) {
-            muc::moderate(&self.rooms, &self.component, &self.identity, &delivery.writer.user, &room, moderation)
-                .await?;
-            let message = RemoteMessageId::new(delivery.id.as_str());
-            return Ok(Sent { message, subject: None, receipt_follows: false, said_as: None });
+            return self.moderate(delivery, &room, moderation).await;
+        }
+        if let (Some(message), Some(author)) = (&delivery.takes_back, &delivery.written_by) {
+            return self.take_away(delivery, message, author).await;
         }
         let uploads = self.files.upload(&self.component, &self.identity, delivery).await?;
         let composed = outgoing::compose(&self.identity, delivery, &uploads, now())?;

@@ -19,6 +19,7 @@ pub mod ns {
     pub const REGISTER: &str = "jabber:iq:register";
     pub const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
     pub const GATEWAY: &str = "jabber:iq:gateway";
+    pub const ESCAPING: &str = "jid\\20escaping";
     pub const DELAY: &str = "urn:xmpp:delay";
     pub const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
     pub const AVATAR_METADATA: &str = "urn:xmpp:avatar:metadata";

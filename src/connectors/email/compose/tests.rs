@@ -30,6 +30,7 @@ pub fn delivery(text: &str) -> Delivery {
         reactions: None,
         replaces: None,
         takes_back: None,
+        written_by: None,
         topic: None,
         moderates: None,
         thread: Thread::default(),

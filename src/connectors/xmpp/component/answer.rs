@@ -40,7 +40,7 @@ const FEATURES: &[&str] = &[
     ns::STYLING,
     ns::VCARD,
 ];
-const GATEWAY_FEATURES: &[&str] = &[ns::DISCO_INFO, ns::DISCO_ITEMS, ns::GATEWAY, ns::REGISTER, ns::PING];
+const GATEWAY_FEATURES: &[&str] = &[ns::DISCO_INFO, ns::DISCO_ITEMS, ns::ESCAPING, ns::GATEWAY, ns::REGISTER, ns::PING];
 
 /// What an iq stanza asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

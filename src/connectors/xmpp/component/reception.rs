@@ -39,14 +39,14 @@ pub struct Reception {
 /// What follows from a stanza.
 #[derive(Default)]
 pub struct Received {
-    pub arrival: Option<RawArrival>,
-    /// Written once the arrival is committed.
+    pub arrivals: Vec<RawArrival>,
+    /// Written once the arrivals are committed.
     pub answers: Vec<Element>,
 }
 
 impl Received {
     fn answer(answers: impl IntoIterator<Item = Element>) -> Self {
-        Self { arrival: None, answers: answers.into_iter().collect() }
+        Self { arrivals: Vec::new(), answers: answers.into_iter().collect() }
     }
 }
 
@@ -89,8 +89,8 @@ impl Reception {
         if let Some(user) = &user
             && self.is_of_room(stanza, &from)
         {
-            let muc::Taken { arrival, answers } = self.rooms.take(stanza, &from, user);
-            return Received { arrival, answers };
+            let muc::Taken { earlier, arrival, answers } = self.rooms.take(stanza, &from, user);
+            return Received { arrivals: earlier.into_iter().chain(arrival).collect(), answers };
         }
         match (stanza.name(), user) {
             ("message", Some(user)) => self.message(stanza, &from, user).await,
@@ -135,7 +135,7 @@ impl Reception {
             true => muc::private(message, from.as_str(), user),
             false => incoming::arrival(message, from.to_bare().as_str(), user),
         };
-        Received { arrival: Some(arrival), answers: receipt.into_iter().collect() }
+        Received { arrivals: vec![arrival], answers: receipt.into_iter().collect() }
     }
 
     /// Whether somebody is writing. Whoever has said something has stopped, whether or not their program says so.

@@ -161,8 +161,8 @@ impl<'a> Session<'a> {
         let mut end = Ok(());
         while let Some(read) = next.take() {
             match self.sort(read).await {
-                Ok(Received { arrival, answers: more }) => {
-                    arrivals.extend(arrival);
+                Ok(Received { arrivals: new, answers: more }) => {
+                    arrivals.extend(new);
                     answers.extend(more);
                 }
                 Err(failed) => {

@@ -1,7 +1,7 @@
 //! Stanza errors (RFC 6120 section 8.3), both ways.
 
 use crate::{
-    connectors::xmpp::xml::{Build, element, ns},
+    connectors::xmpp::xml::{Build, child_text, element, ns},
     failure::{Failure, Reason},
 };
 use xmpp_parsers::minidom::Element;
@@ -24,6 +24,14 @@ pub fn failure(stanza: &Element) -> Failure {
         _ => (Reason::Refused, false),
     };
     if transient { Failure::transient(reason, detail) } else { Failure::permanent(reason, detail) }
+}
+
+/// What an error says to people beside its condition.
+pub fn text(stanza: &Element) -> Option<String> {
+    const LONGEST: usize = 300;
+    let error = stanza.children().find(|child| child.name() == "error")?;
+    let text = child_text(error, "text", ns::STANZA_ERRORS)?;
+    Some(text.trim().chars().take(LONGEST).collect()).filter(|text: &String| !text.is_empty())
 }
 
 /// Why we give a stanza back.

@@ -166,6 +166,7 @@ mod tests {
             reactions: None,
             replaces: None,
             takes_back: None,
+            written_by: None,
             topic: None,
             moderates: None,
             body: Body { text: text.into(), html: None },

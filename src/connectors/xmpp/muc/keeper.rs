@@ -155,7 +155,7 @@ impl Keeper<'_> {
                 if self.inbox.cursor(&began(room).name).await?.is_none() {
                     self.inbox.accept(Vec::new(), Some(began(room))).await?;
                 }
-                self.inbox.accept(Vec::new(), Some(cursor(room))).await
+                self.inbox.accept(self.rooms.take_early(room), Some(cursor(room))).await
             }
             Standing::In | Standing::Shut(..) => Ok(()),
             Standing::OnTheWay | Standing::Absent(_) => {

@@ -6,6 +6,7 @@
 //! | `presence` | pure: what a presence from a room says |
 //! | `raw`, `read` | pure: what is written down of a room, and what it means |
 //! | `archive` | pure: what a room has kept of what was said |
+//! | `early` | what a room says to ours before they have come in again |
 //! | `compose` | pure: a delivery's stanzas as a room wants them |
 //! | `rooms`, `room` | who is in which room, as this stream has heard it |
 //! | `keeper` | the task that brings ours in, and back in |
@@ -15,6 +16,7 @@
 
 mod archive;
 pub mod compose;
+mod early;
 mod keeper;
 mod moderate;
 pub mod names;

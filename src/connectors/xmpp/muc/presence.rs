@@ -16,6 +16,7 @@ pub struct Seen {
     reason: Option<String>,
     person: Option<String>,
     is_here: bool,
+    is_closed: bool,
 }
 
 impl Seen {
@@ -25,7 +26,8 @@ impl Seen {
             |name: &'static str| x.into_iter().flat_map(Element::children).filter(move |it| it.name() == name);
         let codes = children("status").filter_map(|status| status.attr("code")?.parse().ok()).collect();
         let item = children("item").next();
-        let reason = item.and_then(|item| child_text(item, "reason", ns::MUC_USER));
+        let closed = children("destroy").next();
+        let reason = closed.or(item).and_then(|it| child_text(it, "reason", ns::MUC_USER));
         let reason = reason.map(|text| text.trim().chars().take(LONGEST).collect::<String>());
         Self {
             codes,
@@ -33,6 +35,7 @@ impl Seen {
             reason: reason.filter(|text| !text.is_empty()),
             person: item.and_then(|item| Some(Jid::new(item.attr("jid")?).ok()?.into_bare().to_string())),
             is_here: presence.attr("type").is_none(),
+            is_closed: closed.is_some(),
         }
     }
 
@@ -58,6 +61,11 @@ impl Seen {
     /// The room was made by this very coming, and nobody else gets in before it is opened.
     pub fn is_new_room(&self) -> bool {
         self.has(201)
+    }
+
+    /// The room is no more, should that be why they are gone: with the words of whoever has closed it.
+    pub fn closed(&self) -> Option<Option<&str>> {
+        self.is_closed.then_some(self.reason.as_deref())
     }
 
     /// Under which name they go on.
@@ -115,6 +123,15 @@ mod tests {
                 "{codes:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_room_that_is_closed_is_told_from_one_that_was_left() {
+        let gone = "type='unavailable'";
+        let closed = seen(gone, "<item role='none'/><destroy><reason>Fertig</reason></destroy>", &[110]);
+        assert_eq!(closed.closed(), Some(Some("Fertig")));
+        assert_eq!(seen(gone, "<destroy/>", &[]).closed(), Some(None));
+        assert_eq!(seen(gone, "<item role='none'><reason>Ruhe</reason></item>", &[307]).closed(), None);
     }
 
     #[test]

@@ -98,6 +98,7 @@ pub fn news(room: &BareJid, to: &LocalUser, news: &Happening) -> Option<RawArriv
         }),
         Happening::Topic(topic) => holder("topic", room).saying(topic),
         Happening::Named(name) => holder("named", room).saying(name),
+        Happening::Closed(words) => holder("closed", room).saying(words.as_deref().unwrap_or_default()),
         Happening::Shut { user, parting } => parted(holder("shut", room).with("user", user.as_str()), parting),
         Happening::Said { .. } | Happening::TakenBack { .. } | Happening::Reactions(_) => return None,
     };

@@ -48,6 +48,7 @@ fn news(element: &Element) -> Option<Happening> {
         "present" => Happening::Present(element.children().filter_map(occupant).collect()),
         "topic" => Happening::Topic(element.text()),
         "named" => Happening::Named(element.text()),
+        "closed" => Happening::Closed(Some(element.text()).filter(|words| !words.is_empty())),
         "shut" => Happening::Shut { user: LocalUser::new(element.attr("user")?), parting: parting() },
         _ => return None,
     })
@@ -211,6 +212,8 @@ mod tests {
             Happening::Present(Vec::new()),
             Happening::Topic("Bauantrag <17>".into()),
             Happening::Named("Bauantrag <17>".into()),
+            Happening::Closed(Some("Fertig".into())),
+            Happening::Closed(None),
             Happening::Shut { user: anna.clone(), parting: crate::message::Parting::Banned(None) },
         ] {
             let raw = written::news(&room, &anna, &happening).unwrap();

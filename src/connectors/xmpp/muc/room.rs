@@ -3,6 +3,7 @@
 use super::{
     archive,
     compose::{self, History},
+    early::Early,
     names,
     presence::Seen,
     raw, read,
@@ -59,6 +60,8 @@ pub struct Room {
     pub archive: Option<String>,
     /// How often its archive has not answered since it was last gone into without.
     pub archive_attempts: u32,
+    /// What it has said to ours before any of them is in.
+    pub early: Early,
     /// What it was called when it was asked last.
     pub name: Option<String>,
 }
@@ -90,6 +93,11 @@ impl Room {
     pub fn is_ours(&self, nick: &str) -> bool {
         let is_called = |own: &Ours| own.nick == nick || own.next.as_deref() == Some(nick);
         self.ours.values().any(|own| is_called(own) && !matches!(own.stage, Stage::Shut(_)))
+    }
+
+    /// Whether a stage of somebody of ours is one of these.
+    pub fn is_any(&self, stages: &[Stage]) -> bool {
+        self.ours.values().any(|own| stages.contains(&own.stage))
     }
 
     pub fn steps(&self, wanted: Option<&Attendance>) -> Vec<Step> {
@@ -141,7 +149,7 @@ impl Place<'_> {
 
     fn news(&self, happening: Option<Happening>) -> Taken {
         let arrival = happening.and_then(|it| raw::news(self.bare, self.user, &it));
-        Taken { arrival, answers: Vec::new() }
+        Taken { arrival, ..Taken::default() }
     }
 
     pub fn presence(&mut self, presence: &Element, from: &Jid) -> Taken {
@@ -192,12 +200,24 @@ impl Place<'_> {
             own.nick = name.to_owned();
             return None;
         }
+        if let Some(words) = seen.closed() {
+            return self.closed(words);
+        }
         if !seen.is_sent_away() {
             self.room.ours.remove(self.user);
             return None;
         }
         (own.stage, own.heard) = (Stage::Shut(sent_away()), Instant::now());
         Some(Happening::Shut { user: self.user.clone(), parting: seen.parting() })
+    }
+
+    /// Each of ours is told; whoever came back would make the room anew, for themself alone.
+    fn closed(&mut self, words: Option<&str>) -> Option<Happening> {
+        let is_news = self.room.ours.values().any(|own| !matches!(own.stage, Stage::Shut(_)));
+        for own in self.room.ours.values_mut() {
+            (own.stage, own.heard) = (Stage::Shut(sent_away()), Instant::now());
+        }
+        is_news.then(|| Happening::Closed(words.map(str::to_owned)))
     }
 
     fn here(&mut self, nick: String) -> Option<Happening> {
@@ -225,6 +245,11 @@ impl Place<'_> {
         }
         if own.next.take().is_some() || own.stage != Stage::Entering {
             return Taken::default();
+        }
+        if condition == "gone" {
+            let words = error::text(presence);
+            let closed = self.closed(words.as_deref());
+            return self.news(closed);
         }
         let parting = match condition {
             "not-authorized" => Parting::NeedsPassword,
@@ -283,7 +308,18 @@ impl Place<'_> {
         if is_ours || !is_words || (is_copy && !self.is_witness()) {
             return Taken::default();
         }
-        Taken { arrival: Some(raw::said(message, self.bare, self.user)), answers: Vec::new() }
+        self.said(message)
+    }
+
+    /// In order: what the room tells of the past to who comes in, then what it has told before, then what is said now.
+    fn said(&mut self, message: &Element) -> Taken {
+        let said = raw::said(message, self.bare, self.user);
+        if !self.room.is_any(&[Stage::Inside, Stage::Settled]) {
+            return Taken { earlier: self.room.early.keep(said), ..Taken::default() };
+        }
+        let is_of_past = message.has_child("delay", ns::DELAY);
+        let earlier = if is_of_past { Vec::new() } else { self.room.early.take() };
+        Taken { earlier, arrival: Some(said), ..Taken::default() }
     }
 
     /// A message of the archive. What ours have said was said, whatever they were called then.
@@ -302,7 +338,7 @@ impl Place<'_> {
         if is_topic || !says_something(&message, nick.is_some()) {
             return Taken::default();
         }
-        Taken { arrival: Some(raw::said(&message, self.bare, self.user)), answers: Vec::new() }
+        Taken { arrival: Some(raw::said(&message, self.bare, self.user)), ..Taken::default() }
     }
 
     /// The topic ends what a room tells to who comes in.
@@ -313,7 +349,8 @@ impl Place<'_> {
         let is_new = self.room.topic.as_ref() != Some(&topic);
         let is_news = is_new && !(self.room.topic.is_none() && topic.is_empty());
         self.room.topic = Some(topic.clone());
-        self.news(is_news.then_some(Happening::Topic(topic)))
+        let earlier = if self.room.is_any(&[Stage::Settled]) { self.room.early.take() } else { Vec::new() };
+        Taken { earlier, ..self.news(is_news.then_some(Happening::Topic(topic))) }
     }
 
     /// Whether this copy stands for all, of what has nothing that tells copies.

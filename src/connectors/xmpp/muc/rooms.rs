@@ -66,6 +66,8 @@ pub struct Echo {
 /// What follows from a stanza.
 #[derive(Debug, Default, PartialEq)]
 pub struct Taken {
+    /// What is written down before the arrival.
+    pub earlier: Vec<RawArrival>,
     pub arrival: Option<RawArrival>,
     pub answers: Vec<Element>,
 }
@@ -129,8 +131,9 @@ impl Rooms {
     /// A new stream: nobody is anywhere until they have come in again.
     pub fn begin_anew(&self) {
         for room in self.state().rooms.values_mut() {
-            let (wanted, topic, name) = (std::mem::take(&mut room.wanted), room.topic.take(), room.name.take());
-            *room = Room { wanted, topic, name, is_renewed: true, ..Room::default() };
+            let (wanted, early) = (std::mem::take(&mut room.wanted), std::mem::take(&mut room.early));
+            let (topic, name) = (room.topic.take(), room.name.take());
+            *room = Room { wanted, early, topic, name, is_renewed: true, ..Room::default() };
         }
         self.wake.notify_one();
     }
@@ -242,6 +245,11 @@ impl Rooms {
         if let Some(room) = self.state().rooms.get_mut(room) {
             room.archive = name;
         }
+    }
+
+    /// What it has said before any of ours was in, should it have no topic to end with.
+    pub(super) fn take_early(&self, room: &BareJid) -> Vec<RawArrival> {
+        self.state().rooms.get_mut(room).map(|room| room.early.take()).unwrap_or_default()
     }
 
     /// Whether a room whose archive did not answer is left until it does. Whoever goes in has heard everything up to now,

@@ -135,6 +135,34 @@ fn whoever_was_sent_away_is_shut_out_and_whoever_was_lost_comes_back() {
 }
 
 #[test]
+fn a_room_that_is_closed_is_news_once_and_nobody_makes_it_anew() {
+    let mut stage = Hall::with_anna().entering("tom", "Tom");
+    stage.presence("tom", "Tom", "", "110");
+    let mut gone = |to: &str, nick: &str| {
+        let from = format!("bau@rooms.test/{nick}");
+        let stanza = format!(
+            "<presence xmlns='jabber:component:accept' from='{from}' type='unavailable'>\
+             <x xmlns='http://jabber.org/protocol/muc#user'><item role='none'/><destroy/></x></presence>"
+        );
+        what(&stage.take(to, &from, &stanza))
+    };
+    assert_eq!(gone("anna", "Anna").unwrap(), "closed");
+    assert_eq!(gone("tom", "Tom"), None);
+    assert!(stage.room.ours.values().all(|own| matches!(own.stage, Stage::Shut(_))));
+}
+
+#[test]
+fn a_room_that_was_closed_meanwhile_is_news_to_whoever_comes_back() {
+    let mut stage = Hall::new().entering("anna", "Anna");
+    let refusal = "<presence xmlns='jabber:component:accept' from='bau@rooms.test/Anna' type='error'><error type='cancel'>\
+        <gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>Fertig</text>\
+        </error></presence>";
+    let closed = stage.take("anna", "bau@rooms.test/Anna", refusal);
+    assert_eq!(what(&closed).unwrap(), "closed");
+    assert!(String::from_utf8_lossy(&closed.arrival.unwrap().raw).contains("Fertig"));
+}
+
+#[test]
 fn only_what_passes_is_tried_again() {
     for (condition, kind, news) in [
         ("registration-required", "auth", Some("shut tom")),
@@ -195,6 +223,40 @@ fn just_those_are_there_who_are_to_be() {
         Step::Enter { user: user("ina"), name: "Ina".into() },
     ];
     assert_eq!(steps, expected);
+}
+
+/// ejabberd keeps in the room whoever was there when the stream ended, and talks to them before they have said anything.
+#[test]
+fn what_a_room_says_before_ours_have_come_in_again_waits_for_what_was_missed() {
+    let words = |stage: &mut Hall, id: &str, more: &str| {
+        let from = "bau@rooms.test/Bob";
+        let stanza = format!(
+            "<message xmlns='jabber:component:accept' type='groupchat' from='{from}' id='{id}'><body>Ja</body>{more}\
+             <stanza-id xmlns='urn:xmpp:sid:0' by='bau@rooms.test' id='{id}'/></message>"
+        );
+        let Taken { earlier, arrival, .. } = stage.take("anna", from, &stanza);
+        let ids: Vec<String> = earlier.iter().chain(&arrival).map(|it| it.source.to_string()).collect();
+        ids.iter().map(|id| id.rsplit(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    const PAST: &str = "<delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/>";
+    let none: [&str; 0] = [];
+    let entered = || {
+        let mut stage = Hall::new();
+        assert_eq!(words(&mut stage, "3", ""), none, "nobody is there");
+        let mut stage = stage.entering("anna", "Anna");
+        assert_eq!(words(&mut stage, "4", ""), none, "and now she is on her way");
+        stage.presence("anna", "Anna", "", "110");
+        assert_eq!(words(&mut stage, "2", PAST), ["2"], "what was missed is told");
+        stage
+    };
+    let mut stage = entered();
+    let end = "<message xmlns='jabber:component:accept' type='groupchat' from='bau@rooms.test'><subject/></message>";
+    assert_eq!(stage.take("anna", "bau@rooms.test", end).earlier.len(), 2);
+    assert_eq!(words(&mut stage, "5", ""), ["5"]);
+    // There are rooms without a topic to end with.
+    let mut stage = entered();
+    assert_eq!(words(&mut stage, "5", ""), ["3", "4", "5"]);
+    assert_eq!(words(&mut stage, "6", ""), ["6"]);
 }
 
 /// ejabberd 23.01 has no status code for whoever was unreachable, and says so only when they are back already.
