@@ -1,7 +1,7 @@
 //! People outside who were invited and are not in the room yet: what is written meanwhile is one message to all, and not
 //! one for each as they come in.
 
-use super::{Bridge, delivery::Audience, hold, work::Work};
+use super::{Bridge, audience::Audience, hold, work::Work};
 use crate::{
     connector::Capabilities,
     store::{Membership, Portal, now},
