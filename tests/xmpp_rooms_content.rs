@@ -162,3 +162,20 @@ async fn a_second_one_of_ours_with_the_same_name_and_one_outside_who_takes_a_nam
     hall.hear("Immer noch Bob").await;
     assert!(hall.said_by(&hall.ghost_of(ANNA)).await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_program_says_again_under_one_id_is_read_once_in_a_group_chat_too() {
+    let hall = Hall::begin().await;
+    let say = |n: usize, words: &str| {
+        let (to, id) = (&hall.there.address, format!("7c1e9a44-{n}"));
+        hall.bob.send_xml(&format!("<message to='{to}' id='{id}' type='groupchat'><body>{words}</body></message>"));
+    };
+    say(1, "Guten Morgen");
+    hall.anna.wait_for_words(&hall.room, &hall.ghost, "Guten Morgen").await;
+    // For the room these are new words, with a name of their own.
+    say(1, "Guten Morgen");
+    say(2, "Ja");
+    say(2, "Ja");
+    hall.hear("Ende").await;
+    assert_eq!(hall.said_by(&hall.ghost).await, ["Guten Morgen", "Ja", "Ende"]);
+}
