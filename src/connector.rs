@@ -5,7 +5,7 @@ use crate::{
     ids::{LocalUser, Password, RemoteRoomId, RemoteUserId},
     message::{Body, Delivery, Form, Inbound, Instructions, RawArrival, ReadMark, Sent, Typing},
     metrics,
-    store::Store,
+    store::{Queue, Store},
     yaml::{self, Document},
 };
 use async_trait::async_trait;
@@ -320,6 +320,12 @@ impl Inbox {
         self.store.accept_arrivals(self.connector, arrivals, cursor).await?;
         metrics::arrivals(self.connector, count);
         Ok(())
+    }
+
+    /// The network can be reached again: what only waits for that is tried at once. For a connector that knows so before
+    /// anything is handed to it.
+    pub async fn can_be_reached(&self) -> Result<(), Failure> {
+        self.store.hurry(Queue::Outbox, self.connector, |_| true).await.map(drop).map_err(Failure::from)
     }
 
     /// The cursor of this name, as the last `accept` left it.

@@ -5,7 +5,6 @@ use crate::common::{
     wait::unique,
 };
 use serde_json::{Value, json};
-use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 
 /// What programs write, for who knows more of it than `Letter` does.
 fn raw(from: &Outside, header: &str, words: &str) -> Vec<u8> {
@@ -170,50 +169,4 @@ async fn a_file_above_the_limit_of_the_mail_server_is_named_with_that_limit() {
     // Postfix takes 50 MiB, of which encoding leaves so much.
     let notice = "Die Datei film.mp4 wurde nicht gesendet: Sie ist größer als 38 MB.";
     talk.anna.wait_for_notice(&talk.room, notice).await;
-}
-
-/// What waits, as the database has it: for whom, and until when.
-async fn waiting(setup: &Setup, query: &'static str) -> Vec<(String, i64)> {
-    let mut database = SqliteConnectOptions::new().filename(setup.database_path()).connect().await.unwrap();
-    sqlx::query_as(query).fetch_all(&mut database).await.unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_of_several_mail_servers_that_is_there_again_gets_all_at_once_and_the_other_is_left_alone() {
-    let mut setup = Setup::new();
-    let mut gate = Gate::new(setup.slot.spare_ports[0], servers().mail_ports.smtp);
-    setup.smtp_port = gate.port;
-    // Nobody listens there.
-    setup.smtp.push(format!("routes: {{ example.net: {{ port: {} }} }}", setup.slot.spare_ports[1]));
-    gate.open().await;
-    let talk = Conversation::begin(setup.start().await).await;
-    let (anna, carl, dora) = (&talk.anna, Outside::new("Carl"), Outside::new("Dora"));
-    let mut rooms = Vec::new();
-    for person in [&carl, &dora] {
-        let room = anna.direct_chat(&talk.fehmarn.slot().ghost(&person.address)).await;
-        anna.say(&room, "Guten Tag").await;
-        person.wait_for_text("Guten Tag").await;
-        rooms.push(room);
-    }
-    gate.close().await;
-    anna.say(&talk.room, "Für Bob").await;
-    anna.say(&rooms[0], "Für Carl").await;
-    let elsewhere = anna.direct_chat(&talk.fehmarn.slot().ghost("eve@example.net")).await;
-    anna.say(&elsewhere, "Für Eve").await;
-    let setup = talk.fehmarn.setup();
-    until("three rows that failed, put off for an hour", async || {
-        let update = "UPDATE outbox SET due_at = 9000000000000 WHERE leased = 0 AND last_error LIKE 'unreachable%'
-                      RETURNING target, due_at";
-        (waiting(setup, update).await.len() == 3).then_some(())
-    })
-    .await;
-    gate.open().await;
-    anna.say(&rooms[1], "Für Dora").await;
-    for (person, words) in [(&dora, "Für Dora"), (&talk.bob, "Für Bob"), (&carl, "Für Carl")] {
-        person.wait_for_text(words).await;
-    }
-    talk.fehmarn.wait_for_log("can be reached again").await;
-    let left = waiting(setup, "SELECT target, due_at FROM outbox").await;
-    assert_eq!(left, [("eve@example.net".to_owned(), 9_000_000_000_000)]);
-    assert_eq!(talk.bob.mails().await.iter().map(Mail::text).collect::<Vec<_>>(), ["Guten Tag", "Für Bob"]);
 }

@@ -5,6 +5,7 @@
 
 mod application_service;
 mod arrivals;
+mod back_again;
 mod bot;
 mod certificate;
 mod clients;

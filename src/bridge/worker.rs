@@ -16,7 +16,7 @@ use futures_util::FutureExt;
 use std::{
     collections::HashSet,
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::{
@@ -57,18 +57,24 @@ struct Side {
     server: String,
 }
 
-/// The other sides that could not be reached last time.
+/// The other sides that were reached last time. Of what an earlier process has not reached, nothing is known: whom this one
+/// reaches first, may have been away.
 #[derive(Default)]
-struct Unreachable(Mutex<HashSet<Side>>);
+struct Reached(Mutex<HashSet<Side>>);
 
-impl Unreachable {
-    fn note(&self, side: Side) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(side);
+impl Reached {
+    fn lose(&self, side: &Side) {
+        self.sides().remove(side);
     }
 
     /// Whether this one was not reached before.
-    fn clear(&self, side: &Side) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(side)
+    fn find(&self, side: &Side) -> bool {
+        let mut sides = self.sides();
+        !sides.contains(side) && sides.insert(side.clone())
+    }
+
+    fn sides(&self) -> MutexGuard<'_, HashSet<Side>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -76,7 +82,7 @@ impl Unreachable {
 struct Worker {
     bridge: Arc<Bridge>,
     queue: Queue,
-    unreachable: Unreachable,
+    reached: Reached,
     crowds: Crowds,
     slots: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -94,7 +100,7 @@ pub(super) async fn run(bridge: Arc<Bridge>, queue: Queue, stop: CancellationTok
     let worker = Arc::new(Worker {
         bridge,
         queue,
-        unreachable: Unreachable::default(),
+        reached: Reached::default(),
         crowds: Crowds::default(),
         slots: Arc::new(Semaphore::new(at_once)),
         tasks: TaskTracker::new(),
@@ -232,10 +238,11 @@ impl Worker {
             Queue::Inbox => Side::default(),
         };
         match result {
-            Err(failure) if failure.reason == Reason::Unreachable => self.unreachable.note(side),
-            Ok(_) if self.unreachable.clear(&side) => {
+            Err(failure) if failure.reason == Reason::Unreachable => self.reached.lose(&side),
+            Ok(_) if self.reached.find(&side) => {
                 let is_there = |target: &str| side.server.is_empty() || self.server(row, target) == side.server;
                 match self.bridge.store.hurry(self.queue, &side.connector, is_there).await {
+                    Ok(0) => {}
                     Ok(rows) => tracing::info!(queue = self.queue.table(), ?side, rows, "can be reached again"),
                     Err(error) => tracing::warn!(%error, "what waited goes on waiting for its time"),
                 }

@@ -39,6 +39,7 @@ pub mod metrics;
 pub mod outside;
 pub mod own_synapse;
 pub mod process;
+pub mod put_off;
 mod relations;
 pub mod servers;
 pub mod slot;

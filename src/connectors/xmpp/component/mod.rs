@@ -109,7 +109,7 @@ impl Component {
     pub async fn run(&self, inbox: Inbox, stop: CancellationToken) {
         let mut orders = self.waiting.lock().await;
         let (identity, hearing, rooms) = (self.identity.clone(), self.hearing.clone(), self.rooms.clone());
-        let reception = Reception::new(identity, inbox, self.language, hearing, rooms);
+        let reception = Reception::new(identity, inbox.clone(), self.language, hearing, rooms);
         let mut failures = 0;
         while !stop.is_cancelled() {
             let (server, domain) = (&self.server.place.host, &self.identity.domain);
@@ -119,8 +119,8 @@ impl Component {
                     tracing::info!(server, %domain, "connected to the XMPP server");
                     self.connection.works();
                     self.rooms.begin_anew();
-                    let (end, worked) =
-                        Session::new(stream, &reception, &self.identity, stop.clone()).run(&mut orders).await;
+                    let session = Session::new(stream, &reception, &self.identity, stop.clone());
+                    let ((end, worked), ()) = tokio::join!(session.run(&mut orders), send_what_waits(&inbox));
                     failures = if worked { 0 } else { failures + 1 };
                     end
                 }
@@ -161,6 +161,13 @@ fn pause(failures: u32) -> Duration {
     let longest = FIRST_PAUSE.saturating_mul(1 << failures.min(10)).min(LONGEST_PAUSE);
     // What was connected until now may be back at once; what fails again and again is asked less and less.
     if failures == 0 { FIRST_PAUSE } else { rand::rng().random_range(longest / 2..=longest) }
+}
+
+/// Whoever could not be reached need not wait out the pauses that grew with each attempt.
+async fn send_what_waits(inbox: &Inbox) {
+    if let Err(failure) = inbox.can_be_reached().await {
+        tracing::warn!(%failure, "what waited for the XMPP server goes on waiting for its time");
+    }
 }
 
 /// While there is no stream, whoever wants to send learns so at once, and tries again when it is their turn.
