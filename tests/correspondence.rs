@@ -1,8 +1,7 @@
 //! What people on both sides take for granted of mail, through Postfix and Dovecot.
 
 use crate::common::{
-    Conversation, Fehmarn, Letter, Mail, Outside, Setup, Staff, body, events::text, gate::Gate, html, servers, until,
-    wait::unique,
+    Conversation, Fehmarn, Letter, Outside, Setup, Staff, body, events::text, html, servers, until, wait::unique,
 };
 use serde_json::{Value, json};
 

@@ -43,6 +43,7 @@ mod relay;
 mod remote_room;
 mod router;
 mod status;
+mod subject;
 mod texts;
 mod unreact;
 mod upgrade;
