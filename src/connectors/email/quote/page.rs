@@ -11,8 +11,10 @@ use std::ops::Range;
 pub const PICTURE: char = '\u{1f5bc}';
 /// Stands where a signature ends that a program marked.
 pub const SIGNATURE_END: &str = "\u{200b}";
-/// One thing is cut in each round; more than a quote, a signature and two notices below it is rare.
+/// One thing is cut in each round; more than a quote, a signature and two notices below it is rare. A long text is looked at
+/// so often, a short one as often as comes to so many lines.
 const ROUNDS: usize = 6;
+const SHORT: usize = 10_000;
 /// A quote above the answer stays if it is not longer, in lines with words: it was left there to say what is meant.
 const LEADING_QUOTE: usize = 5;
 /// How far above a quote the sender may say that they answer in it, in lines.
@@ -55,7 +57,9 @@ pub struct Kept {
 /// What to keep of a mail. A quoted line begins with `>`. Time grows with the length of the text, not faster.
 pub fn keep(lines: &[&str]) -> Kept {
     let mut kept = Kept { lines: 0..lines.len(), taken: Taken::Nothing };
-    for _ in 0..ROUNDS {
+    let mut to_look_at = (lines.len() * ROUNDS).max(SHORT);
+    while to_look_at >= kept.lines.len() {
+        to_look_at -= kept.lines.len();
         let Range { start, end } = kept.lines;
         let Some((less, taken)) = lines.get(start..end).and_then(shorter) else { break };
         kept = Kept { lines: start + less.start..start + less.end, taken: kept.taken.max(taken) };

@@ -303,3 +303,9 @@ fn html_that_would_be_empty_is_not_cut() {
     }
     assert_eq!(html::cut("<img src=cid:x><div class=yahoo_quoted>x</div>").0, "<img src=cid:x>");
 }
+
+#[test]
+fn however_many_quotes_stand_below_each_other_none_stays() {
+    let below = "Am 12.11.2026 um 10:00 schrieb Anna <anna@amt.example>:\nJa.\n> Passt es?\n".repeat(20);
+    assert_eq!(left(&format!("{below}Am 12.11.2026 um 10:00 schrieb Anna <anna@amt.example>:")), TOP.trim_end());
+}
