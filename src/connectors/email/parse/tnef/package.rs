@@ -61,8 +61,8 @@ impl<'x> Storage<'x> {
             sectors.extend((0..last).filter_map(|n| number(sector, n * 4)));
             more = number(sector, last * 4)?;
         }
-        // Unused numbers name no sector.
-        let found = sectors.into_iter().filter_map(|sector| storage.sector(sector));
+        // Unused numbers name no sector. Others may name the same one again and again: the table is no larger than the whole.
+        let found = sectors.into_iter().filter_map(|sector| storage.sector(sector)).take(object.len() / storage.size);
         let table = found.flat_map(|sector| (0..storage.size / 4).filter_map(|n| number(sector, n * 4))).collect();
         storage.table = table;
         Some(storage)
@@ -188,5 +188,12 @@ mod tests {
             }
         }
         assert_eq!(unpack(&object(b"x", 0), ""), None);
+    }
+
+    #[test]
+    fn a_table_that_names_one_sector_again_and_again_takes_no_more_room_than_the_object() {
+        let mut object = object(&package("a.pdf", b"x"), 0);
+        object[76..512].fill(0);
+        assert_eq!(Storage::open(&object).unwrap().table.len(), object.len() / 512 * 128);
     }
 }
