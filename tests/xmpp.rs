@@ -6,9 +6,13 @@ use crate::common::{
     html, sender, servers,
     staff::File,
     talk::Talk,
+    until,
 };
+use data_encoding::HEXLOWER;
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
+use xmpp_parsers::sha1::{Digest, Sha1};
 
 fn id(stanza: &Value) -> &str {
     stanza["id"].as_str().unwrap()
@@ -25,7 +29,9 @@ async fn both_write_and_each_reads_the_other_in_order() {
     let got: Vec<Value> = talk.bob.messages_from(&talk.address());
     let texts: Vec<&str> = got.iter().skip(1).map(|told| told["body"].as_str().unwrap()).collect();
     assert_eq!(texts, words);
-    assert!(got[0]["xml"].as_str().unwrap().contains("Anna Muster"), "the name is in the message");
+    let xml = got[0]["xml"].as_str().unwrap();
+    assert!(xml.contains("Anna Muster"), "the name is in the message");
+    assert!(xml.contains(&format!("origin-id id=\"{}\"", id(&got[0]))), "the id that stays (XEP-0359): {xml}");
 
     for words in &words {
         talk.bob.say(&talk.address(), words);
@@ -74,6 +80,9 @@ async fn answers_name_what_they_answer_on_both_sides() {
     let stanza = talk.bob.wait_for_words("> Wann haben Sie geöffnet?\nVon neun bis zwölf").await;
     let xml = stanza["xml"].as_str().unwrap();
     assert!(xml.contains("urn:xmpp:reply:0") && xml.contains(&format!("id=\"{bobs}\"")), "{xml}");
+    let end = "> Wann haben Sie geöffnet?\n".chars().count();
+    let fallback = xml.contains("for=\"urn:xmpp:reply:0\"") && xml.contains(&format!("end=\"{end}\""));
+    assert!(fallback, "what is only a quote: {xml}");
 
     let reply = format!(
         "<body>> Von neun\nGut</body><reply xmlns='urn:xmpp:reply:0' id='{}' to='{}'/>\
@@ -166,9 +175,22 @@ async fn reactions_are_sets_on_both_sides() {
 async fn receipts_and_markers_are_read_receipts_and_words_are_confirmed() {
     let talk = Talk::begin().await;
     let (event, stanza) = talk.tell("Lesen Sie das?").await;
+    let state = SqliteConnectOptions::new().filename(talk.fehmarn.setup().database_path()).read_only(true);
+    let mut state = state.connect().await.unwrap();
+    let mut wait_for_state = async |wanted: &str| {
+        until(&format!("{event} to be {wanted}"), async || {
+            let query = sqlx::query_scalar("SELECT state FROM messages WHERE event_id = $1").bind(&event);
+            let state: Option<String> = query.fetch_optional(&mut state).await.unwrap();
+            (state.as_deref() == Some(wanted)).then_some(())
+        })
+        .await
+    };
+    talk.bob.send(&talk.address(), &format!("<received xmlns='urn:xmpp:receipts' id='{}'/>", id(&stanza)));
+    wait_for_state("delivered").await;
     talk.bob.send(&talk.address(), &format!("<displayed xmlns='urn:xmpp:chat-markers:0' id='{}'/>", id(&stanza)));
     let read = async || talk.anna.wait_for_read(&talk.room, &talk.ghost).await;
     while read().await != event {}
+    wait_for_state("read").await;
 
     let bobs = talk.bob.send(&talk.address(), "<body>Ja</body><request xmlns='urn:xmpp:receipts'/>");
     talk.anna.wait_for_words(&talk.room, &talk.ghost, "Ja").await;
@@ -226,12 +248,13 @@ async fn staff_can_be_added_as_contacts_and_have_name_and_picture() {
         told["stanza"] == "presence" && told["type"].is_null() && from.starts_with(&talk.address())
     };
     let presence = talk.bob.wait_for("her presence", here).await;
-    assert!(presence["xml"].as_str().unwrap().contains("vcard-temp:x:update"), "{presence}");
+    let (xml, hash) = (presence["xml"].as_str().unwrap(), HEXLOWER.encode(&Sha1::digest(picture)));
+    assert!(xml.contains("vcard-temp:x:update") && xml.contains(&format!("photo>{hash}<")), "{presence}");
 
     let card = talk.bob.ask(&talk.address(), "get", "<vCard xmlns='vcard-temp'/>").await;
     let xml = card["xml"].as_str().unwrap();
     assert!(
-        xml.contains(">Anna Muster<") && xml.contains("image/png") && xml.contains("iVBORw0KGgogYSBwaWN0dXJl"),
+        xml.contains("FN>Anna Muster<") && xml.contains("image/png") && xml.contains("iVBORw0KGgogYSBwaWN0dXJl"),
         "{xml}"
     );
     let info = talk.bob.ask(&talk.address(), "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>").await;

@@ -351,8 +351,10 @@ async fn what_a_room_is_about_is_the_topic() {
     let path = format!("/v3/rooms/{}/state/m.room.topic", hall.room);
     hall.anna.ask(Method::PUT, &path, json!({ "topic": "Was jetzt noch fehlt" })).await;
     let from_anna = hall.there.occupant(ANNA);
-    let is_it =
-        |told: &Value| told["sender"] == *from_anna && told["xml"].as_str().unwrap().contains("Was jetzt noch fehlt");
+    let is_it = |told: &Value| {
+        let is_topic = told["xml"].as_str().is_some_and(|xml| xml.contains("subject>Was jetzt noch fehlt<"));
+        told["sender"] == *from_anna && told["body"].is_null() && is_topic
+    };
     hall.bob.wait_for("the topic", is_it).await;
     let sealed = "<encrypted xmlns='eu.siacs.conversations.axolotl'><payload>x</payload></encrypted><body>OMEMO</body>";
     hall.there.send(&hall.bob, sealed);
