@@ -57,6 +57,19 @@ async fn what_can_be_encrypted_is_and_the_certificate_does_not_matter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_tls_is_required_for_a_domain_a_server_that_cannot_show_who_it_is_gets_nothing() {
+    let mut setup = Setup::new();
+    // Nobody whom this machine trusts has signed its certificate.
+    setup.smtp.push(format!("routes: {{ {:?}: {{ tls: starttls }} }}", servers().outside_domain));
+    let fehmarn = setup.start().await;
+    let (anna, bob) = (Staff::new("Anna Muster").await, Outside::new("Bob"));
+    let room = anna.direct_chat(&fehmarn.slot().ghost(&bob.address)).await;
+    anna.say(&room, "Vertraulich").await;
+    until("a mail that waits", async || fehmarn.rows("no TLS").pop()).await;
+    assert!(bob.mails().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mail_that_must_never_go_in_the_clear_is_not_given_to_a_server_that_cannot_promise_it() {
     let mut setup = Setup::new();
     let servers = servers();

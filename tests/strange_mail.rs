@@ -59,6 +59,10 @@ async fn beyond_each_limit_there_is_an_answer_or_a_sentence_and_the_next_mail_is
         let answer = hand_over(&header, "Hallo").await;
         assert!(answer.starts_with("552 5.3.4"), "{answer}");
     }
+    // So is one that is too large, before anything of it was sent.
+    let mut server = lmtp::Lmtp::connect(port).await.unwrap();
+    let answer = server.ask(&format!("MAIL FROM:<{from}> SIZE=99000000")).await.unwrap();
+    assert!(answer.starts_with("552 5.3.4"), "{answer}");
     let files = async |count: usize| {
         let is_file = |event: &&Value| text(event, "/content/msgtype") == "m.file";
         let are_there = async || {
@@ -82,4 +86,21 @@ async fn beyond_each_limit_there_is_an_answer_or_a_sentence_and_the_next_mail_is
     talk.hear("Weiter").await;
     let said = talk.anna.messages(&talk.room).await;
     assert_eq!(bodies(&said).iter().filter(|words| **words == "Hallo").count(), 0, "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_has_passed_more_than_a_hundred_servers_goes_round_and_is_refused() {
+    let talk = Conversation::begin(Fehmarn::new().await).await;
+    let passed = async |servers: usize, words: &str| {
+        let hop = "Received: from a.example by b.example; Mon, 23 Nov 2026 10:00:00 +0100\r\n";
+        let mail = [hop.repeat(servers).as_bytes(), &talk.answer(words).bytes()].concat();
+        lmtp::hand_over(talk.fehmarn.slot().lmtp_port, &talk.bob.address, &talk.address(), &mail).await.unwrap()
+    };
+    let answer = passed(101, "Im Kreis").await;
+    assert!(answer.starts_with("554 5.4.6"), "{answer}");
+    talk.fehmarn.wait_for_log("too many hops").await;
+    let answer = passed(100, "Ein weiter Weg").await;
+    assert!(answer.starts_with("250"), "{answer}");
+    talk.anna.wait_for_words(&talk.room, &talk.ghost, "Ein weiter Weg").await;
+    assert_eq!(talk.heard().await, ["Ein weiter Weg"]);
 }
