@@ -5,7 +5,6 @@ use crate::common::{Fehmarn, Letter, Mail, Outside, Staff, body, lmtp::Lmtp, sen
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    iter,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -98,14 +97,11 @@ async fn write_in_matrix(room: Arc<Room>, fed: Arc<AtomicUsize>) {
 async fn write_mails(room: Arc<Room>, person: usize, port: u16, mut random: StdRng, fed: Arc<AtomicUsize>) {
     let Person { outside, first, .. } = &room.people[person];
     let to = first.from().1;
-    // To all: what leaves somebody out is not for the room.
-    let others =
-        room.people.iter().map(|person| &*person.outside.address).filter(|address| *address != outside.address);
-    let all: Vec<&str> = iter::once(&*to).chain(others).collect();
     let mut connection = None;
     for n in 0..room.mails_of_each() {
         let text = format!("outside {n}");
-        let mail = Letter::answering_all(outside, first, &all).text(&text).bytes();
+        // To all: what leaves somebody out is not for the room.
+        let mail = Letter::answering_everybody(outside, first).text(&text).bytes();
         while !hand_over(&mut connection, port, &outside.address, &to, &mail).await {
             connection = None;
             sleep(Duration::from_millis(random.random_range(20..200))).await;

@@ -10,6 +10,8 @@ use crate::common::{
 
 const SECRET: &str = "Das bleibt unter uns.";
 const FOUND: &str = "one of ours has found invitations";
+/// Only then it is noted what is not to be asked for again.
+const STARTED: &str = "all ghosts were asked";
 
 /// A chat in which somebody writes all the time.
 struct Chat {
@@ -60,6 +62,7 @@ async fn of_somebody_who_is_written_to_these_days() {
     let mut fehmarn = Fehmarn::new().await;
     let chat = Chat::begin(&fehmarn, "Bob").await;
     let (eva, ghost) = (Staff::new("Eva Beispiel").await, fehmarn.slot().ghost(&chat.outside.address));
+    fehmarn.wait_for_log(STARTED).await;
     for end in [End::Orderly, End::Crash] {
         fehmarn.hang();
         chat.keep_busy(end).await;
@@ -88,6 +91,7 @@ async fn of_somebody_who_was_not_written_to_for_long() {
     }
     // What is pushed comes in order: by now it is known that they are gone.
     chat.tell("Und jetzt").await;
+    fehmarn.wait_for_log(STARTED).await;
     for (end, (outside, ghost)) in [End::Orderly, End::Crash].into_iter().zip(&old) {
         fehmarn.hang();
         chat.keep_busy(end).await;
@@ -106,6 +110,7 @@ async fn of_the_bot() {
     let mut fehmarn = Fehmarn::new().await;
     let chat = Chat::begin(&fehmarn, "Bob").await;
     let (eva, bot) = (Staff::new("Eva Beispiel").await, fehmarn.slot().bot_id());
+    fehmarn.wait_for_log(STARTED).await;
     for end in [End::Orderly, End::Crash] {
         fehmarn.hang();
         chat.keep_busy(end).await;

@@ -29,7 +29,8 @@ pub struct Person {
 impl Person {
     pub fn letter(&self, words: &str) -> (String, Vec<u8>) {
         let to = self.first.from().1;
-        (to, Letter::answering(&self.outside, &self.first).text(words).bytes())
+        // To all: what leaves somebody out is not for the room.
+        (to, Letter::answering_everybody(&self.outside, &self.first).text(words).bytes())
     }
 }
 

@@ -5,6 +5,7 @@ use mail_builder::{
     MessageBuilder,
     headers::{address::Address, message_id::MessageId},
 };
+use std::iter;
 
 /// A mail that is being written.
 pub struct Letter<'x> {
@@ -30,6 +31,13 @@ impl<'x> Letter<'x> {
     /// An answer, with what mail programs write into its header.
     pub fn answering(from: &Outside, mail: &Mail) -> Self {
         Self::answering_all(from, mail, &[&mail.from().1])
+    }
+
+    /// An answer to whoever wrote and to all the others who got it.
+    pub fn answering_everybody(from: &Outside, mail: &Mail) -> Self {
+        let (writer, others) = (mail.from().1, mail.to());
+        let others = others.iter().map(String::as_str).filter(|address| *address != from.address);
+        Self::answering_all(from, mail, &iter::once(&*writer).chain(others).collect::<Vec<_>>())
     }
 
     /// An answer to these people.

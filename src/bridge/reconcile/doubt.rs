@@ -16,8 +16,9 @@ use tokio::sync::watch;
 /// this time, and in the right order.
 const TRUSTED_FOR: Duration = Duration::from_secs(12 * 3600);
 const REMEMBERED: usize = 200_000;
-/// A process that does not run for this long may have missed anything. Milliseconds.
-const GAP: i64 = 3_000;
+/// A process that does not run for this long may have missed anything: a homeserver that restarts takes longer.
+/// Milliseconds.
+const GAP: i64 = 1_500;
 
 /// How it stands with the homeserver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
