@@ -57,6 +57,10 @@ pub trait Connector: Send + Sync + 'static {
         to.as_str().rsplit_once('@').map_or("", |(_, domain)| domain).to_owned()
     }
 
+    /// Largest sum of attachments of one message to this person, in bytes, as far as it is known; 0 where files cannot
+    /// cross. No I/O.
+    fn attachment_bytes(&self, to: &RemoteUserId) -> u64;
+
     /// Takes what a writer says about a message out of its first lines (`Subject: ...`). No I/O.
     fn instructions(&self, _body: &mut Body) -> Instructions {
         Instructions::default()
@@ -136,8 +140,6 @@ pub struct Spoken {
 /// What a network can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Largest sum of attachments of one message, in bytes.
-    pub attachment_bytes: u64,
     /// How many deliveries may be under way at once.
     pub concurrency: usize,
     /// How long a message waits before it is sent. Meanwhile an edit changes it, a deletion cancels it, and quick lines

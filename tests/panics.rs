@@ -45,6 +45,10 @@ impl Connector for Faulty {
         self.inner.spoken()
     }
 
+    fn attachment_bytes(&self, to: &RemoteUserId) -> u64 {
+        self.inner.attachment_bytes(to)
+    }
+
     fn parse_address(&self, text: &str) -> Option<RemoteUserId> {
         assert!(!text.starts_with("fault@"), "a fault in reading an address");
         self.inner.parse_address(text)

@@ -18,6 +18,11 @@ impl Audience {
         self.ghosts.iter().map(|(_, remote)| remote.clone()).collect()
     }
 
+    /// The largest sum of attachments that all of them can get.
+    pub(super) fn attachment_bytes(&self) -> u64 {
+        self.ghosts.iter().map(|(_, remote)| self.port.attachment_bytes(remote)).min().unwrap_or_default()
+    }
+
     /// Those who get something now: all, or only this one.
     pub(super) fn recipients(&self, only: Option<&UserId>) -> impl Iterator<Item = &(OwnedUserId, RemoteUserId)> {
         self.ghosts.iter().filter(move |(ghost, _)| only.is_none_or(|only| ghost == only))

@@ -79,7 +79,7 @@ impl Bridge {
             Some(_) => Instructions::default(),
             None => audience.port.instructions(&mut words.body),
         };
-        let limit = audience.port.capabilities().attachment_bytes;
+        let limit = audience.attachment_bytes();
         if words.size > limit
             && let Some(file) = words.file.take()
         {
@@ -102,7 +102,8 @@ impl Bridge {
         }
         let lanes: Vec<String> =
             audience.recipients(scene.only).map(|(_, to)| lane(audience.connector, &message.room, to)).collect();
-        let Some(drafts) = work.drafts.append(&lanes, message, &capabilities, now()) else { return false };
+        let (hold, limit) = (capabilities.hold, audience.attachment_bytes());
+        let Some(drafts) = work.drafts.append(&lanes, message, hold, limit, now()) else { return false };
         for draft in drafts {
             let to = draft.outgoing.delivery.to.clone();
             draft.outgoing.reactions.extend(work.reactions.take(&message.room, audience.connector, &to));

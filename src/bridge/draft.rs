@@ -2,7 +2,6 @@
 
 use super::{hold, outgoing::Outgoing};
 use crate::{
-    connector::Capabilities,
     ids::{RemoteUserId, SourceId},
     store::{Error, NewRow, Progress, Queue, Tx, Waiting},
 };
@@ -161,12 +160,13 @@ impl Drafts {
     }
 
     /// Makes a message part of the youngest delivery of these lanes, for each of its recipients; returns those. `None`:
-    /// it needs a delivery of its own.
+    /// it needs a delivery of its own. `limit`: of attachments, in bytes.
     pub(super) fn append(
         &mut self,
         lanes: &[String],
         message: &Outgoing,
-        capabilities: &Capabilities,
+        hold: Duration,
+        limit: u64,
         now: i64,
     ) -> Option<Vec<&mut Draft>> {
         let youngest = |lane: &String| self.0.iter().rposition(|draft| !draft.withdrawn && draft.lane == *lane);
@@ -177,9 +177,7 @@ impl Drafts {
         let places: Vec<usize> = lanes.iter().map(youngest).collect::<Option<_>>()?;
         let fits = |place: &usize| {
             self.0.get(*place).is_some_and(|draft| {
-                draft.outgoing.delivery.id == *id
-                    && draft.is_held(now)
-                    && hold::joins(&draft.outgoing, message, capabilities.attachment_bytes)
+                draft.outgoing.delivery.id == *id && draft.is_held(now) && hold::joins(&draft.outgoing, message, limit)
             })
         };
         if !places.iter().all(fits) {
@@ -190,7 +188,7 @@ impl Drafts {
             chosen
                 .map(|(_, draft)| {
                     draft.outgoing.parts.extend(message.parts.iter().cloned());
-                    draft.put_off(hold::prolonged(draft.since, now, capabilities.hold));
+                    draft.put_off(hold::prolonged(draft.since, now, hold));
                     draft.changed = true;
                     draft
                 })
@@ -252,26 +250,8 @@ mod tests {
     use super::{super::hold::sample, *};
 
     const HOLD: Duration = Duration::from_secs(10);
-
-    fn capabilities() -> Capabilities {
-        let (edits, deletes, reactions) = (false, false, false);
-        let (typing, read_marks, profiles) = (false, false, false);
-        let (attachment_bytes, concurrency, hold) = (100, 1, HOLD);
-        let (forms, addressed): (&[_], _) = (&[], true);
-        Capabilities {
-            attachment_bytes,
-            concurrency,
-            hold,
-            edits,
-            deletes,
-            reactions,
-            typing,
-            read_marks,
-            profiles,
-            forms,
-            addressed,
-        }
-    }
+    /// Of attachments, in bytes.
+    const LIMIT: u64 = 100;
 
     fn lanes(people: &[&str]) -> Vec<String> {
         people.iter().map(|to| lane("email", &sample("$", "").room, &RemoteUserId::new(*to))).collect()
@@ -291,12 +271,12 @@ mod tests {
     fn a_line_joins_the_delivery_of_every_recipient_or_of_none() {
         let (first, second) = (sample("$1", "eins"), sample("$2", "zwei"));
         let mut both = drafts(&["bob", "eve"], &first);
-        let joined = both.append(&lanes(&["bob", "eve"]), &second, &capabilities(), 2_000).unwrap();
+        let joined = both.append(&lanes(&["bob", "eve"]), &second, HOLD, LIMIT, 2_000).unwrap();
         assert_eq!(joined.len(), 2);
         assert!(both.iter().all(|draft| draft.outgoing.parts.len() == 2 && draft.due_at == 12_000));
 
         let mut one = drafts(&["bob"], &first);
-        assert!(one.append(&lanes(&["bob", "eve"]), &second, &capabilities(), 2_000).is_none());
+        assert!(one.append(&lanes(&["bob", "eve"]), &second, HOLD, LIMIT, 2_000).is_none());
         assert!(one.iter().all(|draft| draft.outgoing.parts.len() == 1));
     }
 
@@ -306,15 +286,15 @@ mod tests {
         let now = 2_000;
         let mut leaving = drafts(&["bob"], &first);
         leaving.iter_mut().for_each(|draft| draft.row = Some((1, Progress::Leased)));
-        assert!(leaving.append(&lanes(&["bob"]), &second, &capabilities(), now).is_none());
+        assert!(leaving.append(&lanes(&["bob"]), &second, HOLD, LIMIT, now).is_none());
         let mut due = drafts(&["bob"], &first);
-        assert!(due.append(&lanes(&["bob"]), &second, &capabilities(), 11_000).is_none());
+        assert!(due.append(&lanes(&["bob"]), &second, HOLD, LIMIT, 11_000).is_none());
         let mut other = sample("$3", "von Tom");
         other.delivery.writer.user = crate::ids::LocalUser::new("tom");
         let mut followed = drafts(&["bob"], &first);
         followed.push(Draft::new("email", "$3 bob".into(), other, 1_500, HOLD));
         followed.iter_mut().for_each(|draft| draft.lane = lanes(&["bob"]).remove(0));
-        assert!(followed.append(&lanes(&["bob"]), &second, &capabilities(), now).is_none());
+        assert!(followed.append(&lanes(&["bob"]), &second, HOLD, LIMIT, now).is_none());
     }
 
     #[test]
@@ -322,7 +302,7 @@ mod tests {
         let mut first = sample("$1", "eins");
         first.delivery.copies = vec![RemoteUserId::new("chef")];
         let mut drafts = drafts(&["bob", "chef"], &first);
-        let joined = drafts.append(&lanes(&["bob"]), &sample("$2", "zwei"), &capabilities(), 2_000).unwrap();
+        let joined = drafts.append(&lanes(&["bob"]), &sample("$2", "zwei"), HOLD, LIMIT, 2_000).unwrap();
         assert_eq!(joined.len(), 2);
     }
 

@@ -57,7 +57,7 @@ impl Bridge {
             Purpose::Moderation { .. } => Some(written_last(&outgoing)),
         };
         let Some(mut delivery) = delivery else { return Ok(Done::default()) };
-        let limit = connector.capabilities().attachment_bytes;
+        let limit = connector.attachment_bytes(&outgoing.delivery.to);
         let too_large = self.load_attachments(&mut delivery, limit).await?;
         let follow_up = self.too_large_to_send(&outgoing, &too_large, limit);
         let says_nothing = delivery.body.text.trim().is_empty() && delivery.attachments.is_empty();

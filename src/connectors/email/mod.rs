@@ -35,7 +35,7 @@ mod text;
 
 use crate::{
     connector::{Capabilities, Connection, Connector, Field, Finding, Inbox, Kind, Medium, Network, Spoken},
-    failure::Failure,
+    failure::{Failure, Reason},
     ids::RemoteUserId,
     language::Language,
     message::{Body, Delivery, Form, Inbound, Instructions, RawArrival, Sent},
@@ -102,11 +102,7 @@ fn build(document: &Document, env: yaml::Env<'_>) -> Result<Arc<dyn Connector>, 
 #[async_trait]
 impl Connector for Email {
     fn capabilities(&self) -> Capabilities {
-        // Base64 in lines of 76 characters: 57 bytes become 78 (RFC 2045 section 6.8).
-        let max_size = self.smtp.size_limit().map_or(self.max_size, |limit| limit.min(self.max_size));
-        let attachment_bytes = (max_size / 78 * 57).saturating_sub(REST_OF_MAIL);
         Capabilities {
-            attachment_bytes,
             concurrency: self.connections,
             hold: self.hold,
             edits: false,
@@ -118,6 +114,12 @@ impl Connector for Email {
             forms: &[Form::Thread],
             addressed: true,
         }
+    }
+
+    fn attachment_bytes(&self, to: &RemoteUserId) -> u64 {
+        let limit = self.smtp.size_limit(to.address()).map_or(self.max_size, |limit| limit.min(self.max_size));
+        // Base64 in lines of 76 characters: 57 bytes become 78 (RFC 2045 section 6.8).
+        (limit / 78 * 57).saturating_sub(REST_OF_MAIL)
     }
 
     fn parse_address(&self, text: &str) -> Option<RemoteUserId> {
@@ -158,7 +160,13 @@ impl Connector for Email {
     async fn send(&self, delivery: &Delivery) -> Result<Sent, Failure> {
         let mut mail = compose::compose(&self.identity, delivery)?;
         mail.bytes = self.dkim.sign(mail.bytes, delivery.written_at)?;
-        let receipt_follows = self.smtp.send(&mail).await?;
+        let limit_was_known = self.smtp.size_limit(&mail.to).is_some();
+        let receipt_follows = self.smtp.send(&mail).await.map_err(|failure| {
+            // The server has said its limit only now: what is too large stays here, and the writer is told the limit.
+            let is_news = !limit_was_known && self.smtp.size_limit(&mail.to).is_some();
+            let can_shrink = failure.reason == Reason::TooLarge && is_news && !delivery.attachments.is_empty();
+            if can_shrink { Failure::transient(failure.reason, failure.detail) } else { failure }
+        })?;
         Ok(Sent { message: mail.message, subject: Some(mail.topic), receipt_follows, said_as: None })
     }
 
@@ -218,14 +226,23 @@ impl Connector for Email {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Attachment;
     use std::path::Path;
+    use tokio::{
+        io::{AsyncBufReadExt, AsyncWriteExt, BufStream},
+        net::TcpListener,
+    };
 
-    async fn shown_at_once(key: &str) -> bool {
+    fn email(port: u16, key: &str) -> Arc<dyn Connector> {
         let section = format!(
-            "connectors:\n  email:\n    domain: amt.example\n    smtp: {{ host: 127.0.0.1, tls: none }}\n    \
+            "connectors:\n  email:\n    domain: amt.example\n    smtp: {{ host: 127.0.0.1, port: {port}, tls: none }}\n    \
              lmtp: {{ listen: '127.0.0.1:0' }}\n{key}"
         );
-        let connector = build(&Document::new(Path::new("config.yaml"), section), &|_| None).unwrap();
+        build(&Document::new(Path::new("config.yaml"), section), &|_| None).unwrap()
+    }
+
+    async fn shown_at_once(key: &str) -> bool {
+        let connector = email(25, key);
         match connector.read(&fixture::raw("outlook-reply"), 1).await.unwrap() {
             Inbound::Message(arrival) => arrival.original.unwrap().at_once,
             other => panic!("{other:?}"),
@@ -237,5 +254,33 @@ mod tests {
         assert!(!shown_at_once("").await);
         assert!(!shown_at_once("    full_message: on_demand\n").await);
         assert!(shown_at_once("    full_message: attach\n").await);
+    }
+
+    /// Says what it takes, and takes nothing.
+    async fn greet_with_limit(listener: TcpListener) {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let mut stream = BufStream::new(tcp);
+            stream.write_all(b"220 hi\r\n").await.unwrap();
+            stream.flush().await.unwrap();
+            stream.read_line(&mut String::new()).await.unwrap();
+            stream.write_all(b"250-mail.example\r\n250 SIZE 100000\r\n").await.unwrap();
+            stream.flush().await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_server_turns_out_not_to_take_is_tried_again_and_no_more_once_its_limit_is_known() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connector = email(listener.local_addr().unwrap().port(), "");
+        tokio::spawn(greet_with_limit(listener));
+        let (media_type, location) = ("image/png".into(), String::new());
+        let plan = Attachment { name: "plan.png".into(), media_type, location, bytes: vec![0; 200_000].into() };
+        let delivery = Delivery { attachments: vec![plan], ..compose::tests::delivery("Der Plan") };
+        assert!(connector.attachment_bytes(&delivery.to) > 200_000);
+        let failure = connector.send(&delivery).await.unwrap_err();
+        assert_eq!((failure.reason, failure.is_permanent()), (Reason::TooLarge, false), "{failure}");
+        // 57 of 78 bytes, but for the rest of the mail.
+        assert_eq!(connector.attachment_bytes(&delivery.to), 100_000 / 78 * 57 - REST_OF_MAIL);
+        assert!(connector.send(&delivery).await.unwrap_err().is_permanent(), "it would be tried for ever");
     }
 }

@@ -111,7 +111,6 @@ impl Connector for Xmpp {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            attachment_bytes: if self.files.can_upload() { self.max_file } else { 0 },
             concurrency: AT_ONCE,
             hold: Duration::ZERO,
             edits: true,
@@ -123,6 +122,10 @@ impl Connector for Xmpp {
             forms: &[],
             addressed: false,
         }
+    }
+
+    fn attachment_bytes(&self, _to: &RemoteUserId) -> u64 {
+        if self.files.can_upload() { self.max_file } else { 0 }
     }
 
     fn parse_address(&self, text: &str) -> Option<RemoteUserId> {

@@ -115,4 +115,4 @@ fn multipart<'x>(kind: &'static str, boundary: String, parts: Vec<MimePart<'x>>)
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -79,10 +79,9 @@ impl Routes {
         if pools.len() < 2 { String::new() } else { format!("{pool} ({number})") }
     }
 
-    /// The largest mail that any of the servers takes, in bytes; `None` if one of them has not said so.
-    pub fn size_limit(&self) -> Option<u64> {
-        let limits: Option<Vec<u64>> = self.pools().into_iter().map(|pool| pool.size_limit()).collect();
-        limits?.into_iter().max()
+    /// The largest mail that the server for this address takes, in bytes; `None` if it has not said so.
+    pub fn size_limit(&self, to: &str) -> Option<u64> {
+        self.way(to).0.size_limit()
     }
 
     /// Each once.

@@ -265,10 +265,12 @@ async fn a_new_connection_that_is_closed_at_once_is_a_failure() {
 #[tokio::test]
 async fn a_connection_lost_after_the_content_is_not_tried_again_here() {
     let lost = script(&[&HELLO, &ANNOUNCED, &TAKEN, &ANNOUNCED, &TAKEN[..1]]);
-    let (port, task) = server(vec![lost]).await;
+    let (port, task) = server(vec![lost, script(&[&HELLO, &ANNOUNCED, &TAKEN, &[Wait]])]).await;
     let pool = pool(port);
     pool.send(&mail(), false).await.unwrap();
     assert_eq!(failure_of(&pool).await.0, Reason::Unreachable);
+    pool.send(&mail(), false).await.unwrap();
+    drop(pool);
     task.await.unwrap();
 }
 
@@ -284,6 +286,21 @@ async fn what_the_server_would_not_take_is_not_sent() {
         let failure = pool.send(&Mail { to: to.into(), ..mail() }, false).await.unwrap_err();
         assert_eq!((failure.reason, failure.is_permanent()), (Reason::UnknownRecipient, true));
     }
+    pool.send(&mail(), false).await.unwrap();
+    drop(pool);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_content_is_told_and_the_connection_goes_on() {
+    let refused = |answer: &'static str| script(&[&ANNOUNCED, &TAKEN[..1], &[Say(answer)]]);
+    let (for_good, for_now) = (refused("554 5.7.1 rejected as spam"), refused("451 4.3.0 later"));
+    let (port, task) = server(vec![script(&[&HELLO, &for_good, &for_now, &ANNOUNCED, &TAKEN, &[Wait]])]).await;
+    let pool = pool(port);
+    let (reason, permanent, detail) = failure_of(&pool).await;
+    assert_eq!((reason, permanent, detail.as_str()), (Reason::Refused, true, "content: 554 5.7.1 rejected as spam"));
+    let (reason, permanent, _) = failure_of(&pool).await;
+    assert_eq!((reason, permanent), (Reason::Busy, false));
     pool.send(&mail(), false).await.unwrap();
     drop(pool);
     task.await.unwrap();

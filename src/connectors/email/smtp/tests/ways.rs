@@ -131,3 +131,24 @@ async fn a_server_that_stops_in_the_middle_holds_a_mail_up_for_a_bounded_time() 
         task.await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn of_several_servers_the_limit_of_that_counts_which_takes_the_mail() {
+    let hello = |size: &'static str| [Say("220 hi"), Hear("EHLO"), Say(size)];
+    let small = hello("250-mail.example\r\n250-PIPELINING\r\n250 SIZE 1000");
+    let kiel = [&[Hear("MAIL"), Hear("RCPT TO:<bob@kiel.example>\r\n"), Hear("DATA")], &ANNOUNCED[3..]].concat();
+    let (main, main_task) = server(vec![script(&[&HELLO, &ANNOUNCED, &TAKEN, &[Wait]])]).await;
+    let (other, other_task) = server(vec![script(&[&small, &kiel, &TAKEN, &[Wait]])]).await;
+    let (main, other) = (Arc::new(pool(main)), Arc::new(pool(other)));
+    let route = Route { to: Pattern::new("kiel.example").unwrap(), pool: other.clone(), require_tls: false };
+    let routes = Routes::new(main.clone(), vec![route]);
+    let limits = || ["bob@example.org", "bob@kiel.example"].map(|to| routes.size_limit(to));
+    assert_eq!(limits(), [None, None], "nobody has said anything yet");
+    routes.send(&Mail { to: "bob@kiel.example".into(), ..mail() }).await.unwrap();
+    assert_eq!(limits(), [None, Some(1000)]);
+    routes.send(&mail()).await.unwrap();
+    assert_eq!(limits(), [None, Some(1000)], "it has no limit");
+    drop((routes, main, other));
+    main_task.await.unwrap();
+    other_task.await.unwrap();
+}
