@@ -5,9 +5,10 @@ use crate::common::{
     events::{bodies, text},
     gate::Gate,
     sender, servers,
+    staff::File,
 };
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How a client is led to a room.
 fn link(room: &str) -> String {
@@ -57,15 +58,17 @@ async fn the_bot_greets_explains_and_says_what_to_do() {
     let welcome = anna.wait_for_part(&office, &bot, "Guten Tag! Ich bin Fehmarn.").await;
     assert!(welcome.contains("mail bob@example.org – ein Gespräch beginnen"), "{welcome}");
     anna.send(&office, json!({ "msgtype": "m.notice", "body": "hilfe" })).await;
-    for (typed, answer) in [
+    let questions = [
         ("!HILFE", "hilfe – diese Übersicht"),
         ("Was kannst du?", "Das habe ich nicht verstanden."),
         ("mail bob@", "„bob@“ ist keine Adresse, an die ich schreiben kann. Bitte so: mail bob@example.org"),
         ("bob@example", "„bob@example“ ist keine Adresse"),
+        ("+49 431 988", "„+49 431 988“ ist keine Adresse"),
         ("mail", "Bitte schreiben Sie die Adresse dazu, zum Beispiel: mail bob@example.org"),
         ("status", "Es ist nichts offen: Von Ihnen wartet nichts, und nichts ist fehlgeschlagen."),
         ("sprache klingonisch", "Ich spreche Deutsch (sprache de) und Englisch (sprache en)."),
-    ] {
+    ];
+    for (typed, answer) in questions {
         let before = answers(&anna, &office, &bot).await.len();
         anna.say(&office, typed).await;
         let said = anna
@@ -74,6 +77,11 @@ async fn the_bot_greets_explains_and_says_what_to_do() {
         assert!(said[before].contains(answer), "{typed}: {said:?}");
         assert_eq!(said.len(), before + 1, "{typed}: one answer, and none to a program");
     }
+    let before = answers(&anna, &office, &bot).await.len();
+    assert_eq!(before, 1 + questions.len(), "no program is answered");
+    anna.send_file(&office, "m.file", &File { name: "plan.pdf", media_type: "application/pdf", bytes: b"%PDF" }).await;
+    let said = anna.wait("an answer to a file", async || answers(&anna, &office, &bot).await.into_iter().nth(before));
+    assert!(said.await.starts_with("Das habe ich nicht verstanden."));
     assert_eq!(anna.invitations().await, 0);
 }
 
@@ -95,6 +103,15 @@ async fn everybody_is_told_things_in_their_own_language() {
     let room = anna.direct_chat(&ghost).await;
     anna.say(&room, "Sind Sie da?").await;
     anna.wait_for_notice(&room, ENGLISH).await;
+    let state = |event: &Value| text(event, "/type") == "com.beeper.message_send_status";
+    let state = anna.wait_for(&room, "a state", state).await;
+    assert_eq!(text(&state, "/content/message"), ENGLISH);
+    let eve = Outside::new("Eve").address;
+    anna.say(&office, &eve).await;
+    let room = anna.wait_for_invitation(&fehmarn.slot().ghost(&eve)).await;
+    anna.join(&room).await;
+    let topic = |event: &Value| text(event, "/content/topic") == format!("What you write here goes to {eve}.");
+    anna.wait_for(&room, "a topic in her language", topic).await;
 
     // Where several languages are spoken, each is answered in their own.
     let room = anna.room("Sitzung", &[&tom.id]).await;
@@ -111,6 +128,15 @@ async fn everybody_is_told_things_in_their_own_language() {
     let room = anna.direct_chat(&nobody).await;
     let declined = anna.wait_for_member(&room, &nobody, "leave").await;
     assert_eq!(text(&declined, "/content/reason"), "This is not an address that can be written to.");
+    // And a sentence that is about no message, and a greeting.
+    let max = fehmarn.slot().ghost(&Outside::new("Max").address);
+    let first = anna.direct_chat(&max).await;
+    anna.wait_for_member(&first, &max, "join").await;
+    anna.direct_chat(&max).await;
+    anna.wait_for_part(&first, &max, "Here is your conversation with this person.").await;
+    anna.leave(&office).await;
+    let again = anna.direct_chat(&bot).await;
+    anna.wait_for_part(&again, &bot, "Hello! I am Fehmarn.").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,6 +228,12 @@ async fn the_bot_talks_only_with_who_is_alone_with_it() {
         json!({ "preset": "trusted_private_chat", "is_direct": true, "invite": [bot], "initial_state": encryption });
     let office = anna.ask(Method::POST, "/v3/createRoom", request).await["room_id"].as_str().unwrap().to_owned();
     anna.wait_for_part(&office, &bot, "Dieser Raum ist verschlüsselt, ich kann hier nichts lesen.").await;
+    let sealed = json!({
+        "algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AwgAEnACgAkLmt6qF84IK++J7UDH2Za1YVchHyprqTqsg",
+        "device_id": "D", "sender_key": "K", "session_id": "S",
+    });
+    anna.send_event(&office, "m.room.encrypted", sealed).await;
+    anna.wait("an answer to each", async || (answers(anna, &office, &bot).await.len() == 2).then_some(())).await;
 
     let office = anna.direct_chat(&bot).await;
     anna.wait_for_part(&office, &bot, "Ich bin Fehmarn").await;
@@ -209,4 +241,39 @@ async fn the_bot_talks_only_with_who_is_alone_with_it() {
     talk.tell("Ende").await;
     let again = anna.direct_chat(&bot).await;
     anna.wait_for_part(&again, &bot, "Ich bin Fehmarn").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_two_networks_could_have_is_one_of_mail_unless_the_other_is_named() {
+    let fehmarn = Setup::with_xmpp().start().await;
+    let (anna, bot) = (Staff::new("Anna Muster").await, fehmarn.slot().bot_id());
+    let people = ["Bob", "Eve", "Max"].map(|name| Outside::new(name).address);
+    let office = anna.direct_chat(&bot).await;
+    let welcome = anna.wait_for_part(&office, &bot, "Ich bin Fehmarn").await;
+    for known in ["raum office@conference.example.org – ", "kennwort KENNWORT – ", "xmpp bob@example.org – "] {
+        assert!(welcome.contains(known), "{known} is not in {welcome}");
+    }
+    for (typed, network, address) in [
+        (people[0].clone(), "email", &people[0]),
+        (format!("xmpp {}", people[1]), "xmpp", &people[1]),
+        (format!("Jabber: {}", people[2]), "xmpp", &people[2]),
+    ] {
+        anna.say(&office, &typed).await;
+        anna.wait_for_invitation(&fehmarn.slot().ghost_of(network, address)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_chosen_nothing_is_told_things_in_the_configured_language() {
+    let mut setup = Setup::new();
+    setup.top.push("language: en".into());
+    let fehmarn = setup.start().await;
+    let (anna, bot) = (Staff::new("Anna Muster").await, fehmarn.slot().bot_id());
+    let office = anna.direct_chat(&bot).await;
+    anna.wait_for_part(&office, &bot, "Hello! I am Fehmarn.").await;
+    let room = anna.direct_chat(&fehmarn.slot().ghost("reject@example.org")).await;
+    anna.say(&room, "Are you there?").await;
+    anna.wait_for_notice(&room, "The message to reject@example.org was not delivered: There is no such address.").await;
+    anna.say(&office, "sprache de").await;
+    anna.wait_for_part(&office, &bot, "Deutsch").await;
 }

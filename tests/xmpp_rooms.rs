@@ -334,8 +334,10 @@ async fn a_room_of_staff_is_paired_by_inviting_the_other_one_and_a_room_that_is_
     let alias = fehmarn.slot().ghost_of("xmpp", &nowhere).replacen('@', "#", 1);
     assert_eq!(join_by(&anna, &alias).await.0, StatusCode::NOT_FOUND);
     let none = fehmarn.slot().ghost_of("xmpp", &format!("room:{nowhere}"));
+    anna.say(&office, "sprache en").await;
+    anna.wait_for_part(&office, &fehmarn.slot().bot_id(), "From now on I speak English with you.").await;
     let third = anna.room("Keiner", &[&none]).await;
-    anna.wait_for_part(&third, &none, "Diesen Raum gibt es nicht").await;
+    anna.wait_for_part(&third, &none, "There is no such room").await;
     wait_until(&anna, &third, &none, "leave").await;
 }
 

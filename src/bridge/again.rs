@@ -153,7 +153,7 @@ impl Bridge {
     ) -> NewRow {
         let (event, network) = (trouble.event.clone(), trouble.connector.clone());
         let state = SendState::Waiting(Cause::Other);
-        let status = SendStatus { event: event.clone(), network, state, words: Some(self.language.say(text)) };
+        let status = SendStatus { event: event.clone(), network, state, words: None };
         let (room, ghost, trouble) = (room.to_owned(), ghost.to_owned(), Some(trouble));
         Notice { room, ghost, about: Some(event), text: Sentence::new(text), trouble, statuses: vec![status] }
             .row(source)

@@ -35,6 +35,9 @@ pub(super) struct Join {
     pub room: OwnedRoomId,
     pub ghost: OwnedUserId,
     pub invitation: OwnedEventId,
+    /// Who has invited; unknown in rows of an older Fehmarn.
+    #[serde(default)]
+    pub user: Option<OwnedUserId>,
     /// What was parked up to here was said before the invitation.
     pub parked_after: i64,
 }
@@ -227,7 +230,7 @@ impl Bridge {
         let mut portal = tx.portals(&[&*join.room]).await?.remove(&join.room).unwrap_or_default();
         self.gone(&mut tx, &join.room, &mut portal, &join.ghost).await?;
         let (room, ghost, reason) = (join.room.clone(), join.ghost.clone(), Sentence::new(&Text::NoSuchRoom));
-        let decline = Decline { room, ghost, reason, user: None, is_said: true, invitation: None };
+        let decline = Decline { room, ghost, reason, user: join.user.clone(), is_said: true, invitation: None };
         tx.enqueue(Queue::Inbox, vec![row("decline", &join.invitation, &join.room, &join.ghost, &decline)]);
         Ok(tx.commit().await?)
     }

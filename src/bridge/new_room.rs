@@ -72,12 +72,13 @@ impl Bridge {
             return Err(room_elsewhere());
         }
         let person = self.remote_of(ghost).map(|(_, remote)| remote.address().to_owned());
+        let language = self.language_of(staff).await?;
         let new = NewRoom {
             made_for: staff.to_string(),
             is_direct: true,
             // With the bot in it, not every client would call it by the person.
             name: self.store.ghost(ghost).await?.map(|ghost| ghost.name),
-            topic: person.map(|person| self.language.say(&Text::Topic { person: &person })),
+            topic: person.map(|person| language.say(&Text::Topic { person: &person })),
             invite: self.bot_if_wanted().into_iter().collect(),
             marks: self.marks(ghost),
         };

@@ -4,7 +4,6 @@ use super::{Bridge, Text, inbox::own_row, outgoing::Outgoing, status::statuses, 
 use crate::{
     failure::Failure,
     ids::SourceId,
-    language::Language,
     matrix::{
         Error, announcement,
         status::{SendState, SendStatus},
@@ -32,7 +31,7 @@ pub struct Notice {
     /// Of a message in trouble: this takes the place of what was said of it before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
-    /// The state of the messages that it is about.
+    /// The state of the messages that it is about; its words are the same text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statuses: Vec<SendStatus>,
 }
@@ -73,7 +72,7 @@ impl Bridge {
             connector: network.to_owned(),
             remote_user: outgoing.delivery.to.clone(),
         });
-        let mut statuses = statuses(outgoing, network, state, Some(&self.language.say(text)));
+        let mut statuses = statuses(outgoing, network, state);
         if outgoing.author.is_some() {
             statuses.clear();
         }
@@ -90,8 +89,7 @@ impl Bridge {
         text: &Text<'_>,
     ) -> Option<NewRow> {
         let (event, network) = (message.event_id.clone(), message.connector.clone());
-        let words = Some(self.language.say(text));
-        let status = |state| SendStatus { event: event.clone(), network: network.clone(), state, words: words.clone() };
+        let status = |state| SendStatus { event: event.clone(), network: network.clone(), state, words: None };
         let statuses = state.map(status).into_iter().collect();
         let trouble = Some(Trouble {
             event: event.clone(),
@@ -106,18 +104,20 @@ impl Bridge {
     pub(super) async fn say(&self, source: &SourceId, notice: &Notice) -> Result<(), Failure> {
         let reader = self.homeserver.intent(&notice.ghost);
         let language = self.language_in(&notice.room, &reader, notice.about.as_deref()).await?;
-        if !self.say_in_place(source, notice, language).await? {
-            self.say_anew(source, notice, language).await?;
+        let text = notice.text.in_language(language);
+        if !self.say_in_place(source, notice, text).await? {
+            self.say_anew(source, notice, text).await?;
         }
-        self.show_all(source, &notice.room, &notice.ghost, &notice.statuses).await
+        let said = |status: &SendStatus| SendStatus { words: Some(text.to_owned()), ..status.clone() };
+        let statuses: Vec<SendStatus> = notice.statuses.iter().map(said).collect();
+        self.show_all(source, &notice.room, &notice.ghost, &statuses).await
     }
 
     /// Puts a notice in the place of what was said of the same trouble. `false`: nothing was, or its speaker is gone.
-    async fn say_in_place(&self, source: &SourceId, notice: &Notice, language: Language) -> Result<bool, Failure> {
+    async fn say_in_place(&self, source: &SourceId, notice: &Notice, text: &str) -> Result<bool, Failure> {
         let Some(trouble) = &notice.trouble else { return Ok(false) };
         let Some(told) = self.store.told(trouble).await? else { return Ok(false) };
-        let content = announcement(notice.text.in_language(language))
-            .make_replacement(ReplacementMetadata::new(told.notice.clone(), None));
+        let content = announcement(text).make_replacement(ReplacementMetadata::new(told.notice.clone(), None));
         let txn = txn_id(source, &told.speaker, 0);
         match self.homeserver.intent(&told.speaker).send_message(&notice.room, &txn, &content).await {
             Err(Error::Refused { status: 403, .. }) => Ok(false),
@@ -125,8 +125,8 @@ impl Bridge {
         }
     }
 
-    async fn say_anew(&self, source: &SourceId, notice: &Notice, language: Language) -> Result<(), Failure> {
-        let mut content = announcement(notice.text.in_language(language));
+    async fn say_anew(&self, source: &SourceId, notice: &Notice, text: &str) -> Result<(), Failure> {
+        let mut content = announcement(text);
         content.relates_to = notice.about.clone().map(|event| Relation::Reply(Reply::with_event_id(event)));
         let say = async |room: &RoomId, ghost: &UserId| {
             let txn = txn_id(source, ghost, 0);

@@ -175,6 +175,7 @@ impl Bridge {
             room: event.room.clone(),
             ghost: ghost.clone(),
             invitation: event.id.clone(),
+            user: Some(event.sender.clone()),
             parked_after: tx.last_parked(&event.room).await?,
         };
         work.inbox.push(join.row());

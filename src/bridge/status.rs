@@ -3,7 +3,9 @@
 //! Nothing waits for the good news. They are kept in memory only, and left out when there are too many: a client that
 //! hears nothing shows a message as sent. Bad news go the durable way, with the notice that tells them in words.
 
-use super::{Bridge, edit::has_arrived, inbox::own_row, notice::txn_id, outgoing::Outgoing, worker::Done};
+use super::{
+    Bridge, edit::has_arrived, inbox::own_row, notice::txn_id, outgoing::Outgoing, texts::Sentence, worker::Done,
+};
 use crate::{
     failure::{Failure, Reason},
     ids::SourceId,
@@ -69,6 +71,9 @@ pub(super) struct Shown {
     /// A ghost that is in the room.
     pub ghost: OwnedUserId,
     pub status: SendStatus,
+    /// What it says in words; `None` in a row of an older Fehmarn, whose state has them.
+    #[serde(default)]
+    pub text: Option<Sentence>,
 }
 
 impl Shown {
@@ -95,13 +100,9 @@ pub(super) fn cause(reason: Reason) -> Cause {
 }
 
 /// The state of each event of a delivery.
-pub(super) fn statuses(outgoing: &Outgoing, network: &str, state: SendState, words: Option<&str>) -> Vec<SendStatus> {
-    let status = |event: &OwnedEventId| SendStatus {
-        event: event.clone(),
-        network: network.to_owned(),
-        state,
-        words: words.map(str::to_owned),
-    };
+pub(super) fn statuses(outgoing: &Outgoing, network: &str, state: SendState) -> Vec<SendStatus> {
+    let status =
+        |event: &OwnedEventId| SendStatus { event: event.clone(), network: network.to_owned(), state, words: None };
     outgoing.parts.iter().map(|part| status(&part.event)).collect()
 }
 
@@ -166,7 +167,13 @@ impl Bridge {
 
     /// Shows a state durably: by the bot, else by a ghost.
     pub(super) async fn show(&self, source: &SourceId, shown: &Shown) -> Result<Done, Failure> {
-        self.show_all(source, &shown.room, &shown.ghost, std::slice::from_ref(&shown.status)).await?;
+        let Shown { room, ghost, status, text } = shown;
+        let mut status = status.clone();
+        if let Some(text) = text {
+            let language = self.language_in(room, &self.homeserver.intent(ghost), Some(&status.event)).await?;
+            status.words = Some(text.in_language(language).to_owned());
+        }
+        self.show_all(source, room, ghost, &[status]).await?;
         Ok(Done::default())
     }
 

@@ -43,6 +43,7 @@ impl Bridge {
                 room: successor.clone(),
                 ghost,
                 invitation: event.id.clone(),
+                user: Some(event.sender.clone()),
                 parked_after: tx.last_parked(successor).await?,
             };
             work.inbox.push(join.row());

@@ -13,6 +13,7 @@ use super::{
     remote_room::Remote,
     router::encrypted_once,
     status::Shown,
+    texts::Sentence,
 };
 use crate::{
     matrix::{
@@ -202,9 +203,10 @@ impl Bridge {
             event: event.id.clone(),
             network: self.ghosts.parse(speaker).map_or_else(String::new, |(network, _)| network.to_owned()),
             state: SendState::Impossible(Cause::Encryption),
-            words: Some(self.language.say(&Text::EncryptedRoom)),
+            words: None,
         };
-        Shown { room: event.room.clone(), ghost: speaker.to_owned(), status }
+        let text = Some(Sentence::new(&Text::EncryptedRoom));
+        Shown { room: event.room.clone(), ghost: speaker.to_owned(), status, text }
     }
 
     /// A message that goes nowhere. Whoever writes on is not told at each of them.

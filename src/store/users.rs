@@ -14,10 +14,12 @@ impl Store {
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
-    /// Who is in a portal, ghosts too, and the name of the language that each has chosen.
+    /// Who is in a portal, ghosts too, with whose direct room it is, and the name of the language that each has chosen.
     pub async fn languages_in(&self, room: &RoomId) -> Result<Vec<(OwnedUserId, Option<String>)>, Error> {
         let rows = sqlx::query(
-            "SELECT m.mxid, u.language FROM members m LEFT JOIN users u ON u.mxid = m.mxid WHERE m.room_id = $1",
+            "SELECT m.mxid, u.language FROM members m LEFT JOIN users u ON u.mxid = m.mxid WHERE m.room_id = $1
+             UNION SELECT p.direct_user, u.language FROM portals p LEFT JOIN users u ON u.mxid = p.direct_user
+             WHERE p.room_id = $1 AND p.direct_user IS NOT NULL",
         )
         .bind(room.as_str())
         .fetch_all(&mut *self.reader().await?)
