@@ -231,6 +231,16 @@ mod tests {
     }
 
     #[test]
+    fn the_database_of_the_environment_goes_before_that_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.yaml");
+        std::fs::write(&path, EXAMPLE).unwrap();
+        let env = |name: &str| (name == "FEHMARN_DATABASE").then(|| "postgres://h/fehmarn".to_owned());
+        let config = Config::open(&path, KINDS, &env).map_err(|e| e.to_string()).unwrap();
+        assert_eq!(config.database.expose(), "postgres://h/fehmarn");
+    }
+
+    #[test]
     fn what_the_example_only_mentions_can_be_used_as_well() {
         let (start, senders) = EXAMPLE.split_once("    # senders:").unwrap();
         let lines = senders.lines().skip(1).map(|line| line.replacen("# ", "", 1));
@@ -282,6 +292,8 @@ mod tests {
     fn mistakes_are_named_with_line_key_and_what_is_known() {
         for (old, new, expected) in [
             ("server_name:", "servername:", "unknown field `servername`, known are `url` or `server_name`"),
+            ("url: \"https://matrix.", "url: \"ftp://matrix.", "must begin with http:// or https://"),
+            ("prefix: _ ", "prefix: Amt ", "\"Amt\" is not a prefix"),
             ("database:", "databse:", "unknown field `databse`, known are `homeserver`, `appservice`, `database`"),
             ("  email:", "  fax:", "there is no connector `fax`, known are [\"email\", \"xmpp\"]"),
             (
@@ -298,6 +310,9 @@ mod tests {
             let error = open(&EXAMPLE.replacen(old, new, 1)).err().unwrap();
             assert!(error.contains("config.yaml") && error.contains(expected), "{error}");
         }
+        let (without, _) = EXAMPLE.split_once("\nconnectors:").unwrap();
+        let error = open(&format!("{without}\nconnectors: {{}}\n")).err().unwrap();
+        assert!(error.contains("connectors: is empty; at least one network is needed"), "{error}");
     }
 
     #[test]

@@ -232,6 +232,16 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_has_written_by_hand_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.yaml");
+        std::fs::write(&path, "#".repeat(1 << 20)).unwrap();
+        assert!(Document::open(&path).is_ok());
+        std::fs::write(&path, "#".repeat((1 << 20) + 1)).unwrap();
+        assert!(Document::open(&path).unwrap_err().to_string().contains("at most 1048576"));
+    }
+
+    #[test]
     fn a_secret_is_never_printed_not_even_when_it_is_a_number() {
         let smtp: Smtp = document("s: { host: h, port: 1, password: 4711 }").section(&["s"]).unwrap();
         assert_eq!(smtp.password.as_ref().unwrap().expose(), "4711");

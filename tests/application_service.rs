@@ -1,7 +1,7 @@
 //! The application service's side of HTTP, as the specification has it (Application Service API 1.11).
 
 use crate::common::{
-    Conversation, Fehmarn,
+    Conversation, Fehmarn, Setup,
     homeserver::{Homeserver, message, user},
 };
 use reqwest::{Method, StatusCode};
@@ -123,4 +123,14 @@ async fn events_that_are_none_and_our_own_echo_hold_nobody_up() {
     talk.bob.wait_for_text("zwei").await;
     talk.tell("drei").await;
     assert_eq!(talk.mailed().await, ["Guten Tag", "eins", "zwei", "drei"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alias_says_which_remote_room_it_leads_to() {
+    let fehmarn = Setup::with_xmpp().start().await;
+    let homeserver = Homeserver::of(fehmarn.slot());
+    let alias = fehmarn.slot().ghost_of("xmpp", "bau@rooms.test").replacen('@', "%23", 1);
+    let ask = async |alias: &str| homeserver.get(&format!("/_matrix/app/v1/thirdparty/location?alias={alias}")).await;
+    assert_eq!(ask(&alias).await, is(200, ""));
+    assert_eq!(ask("%23bau:x").await, is(404, "M_NOT_FOUND"));
 }

@@ -84,6 +84,10 @@ async fn a_mail_to_two_colleagues_and_another_ends_once_in_one_room_of_all() {
     anna.wait_for_words(&room, &ghosts[1], "Gut.").await;
     let heard: Vec<String> = anna.messages(&room).await.iter().map(|event| body(event).to_owned()).collect();
     assert_eq!(heard, ["Passt Dienstag?", "Dienstag passt.", "Gut."]);
+    let state = anna.events(&room).await;
+    let content = |kind: &str| state.iter().find(|event| text(event, "/type") == kind).unwrap()["content"].clone();
+    assert_eq!(content("m.room.name"), serde_json::json!({ "name": "Ortstermin" }));
+    assert_eq!(text(&content("m.bridge"), "/channel/id"), bob.address);
     assert_eq!(anna.invitations().await + tom.invitations().await, 0, "there is no second room");
 }
 

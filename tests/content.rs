@@ -105,3 +105,15 @@ async fn who_lets_people_outside_vote_is_told_once_what_they_get() {
     let said = talk.anna.messages(&talk.room).await;
     assert_eq!(said.iter().filter(|event| body(event) == told).count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_of_a_place_is_told_in_each_room() {
+    let talk = Conversation::begin(Fehmarn::new().await).await;
+    let (anna, ghost) = (&talk.anna, &talk.ghost);
+    let other = anna.room("Bauantrag 17", &[ghost]).await;
+    anna.wait_for_member(&other, ghost, "join").await;
+    for room in [&talk.room, &other] {
+        anna.send(room, json!({ "msgtype": "m.location", "body": "Rathaus", "geo_uri": "geo:54.4,11.2" })).await;
+        anna.wait_for_notice(room, "Menschen außerhalb bekommen den Standort als Link.").await;
+    }
+}

@@ -137,3 +137,54 @@ async fn a_room_without_a_name_for_the_two_is_their_direct_room() {
     assert!(known.contains(&room.replace(':', "%3A")), "{known}");
     assert_eq!(anna.invitations().await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_with_a_name_or_with_a_colleague_in_it_is_not_their_direct_room() {
+    let fehmarn = Fehmarn::new().await;
+    let (anna, tom) = (Staff::new("Anna Muster").await, Staff::new("Tom Beispiel").await);
+    // With a name.
+    let bob = Outside::new("Bob");
+    let ghost = fehmarn.slot().ghost(&bob.address);
+    let room = anna.room("Bauantrag 17", &[&ghost]).await;
+    anna.wait_for_member(&room, &ghost, "join").await;
+    let direct = anna.direct_chat(&ghost).await;
+    anna.say(&direct, "Unter uns").await;
+    bob.wait_for_text("Unter uns").await;
+    // Without one, but not of two.
+    let eve = Outside::new("Eve");
+    let ghost = fehmarn.slot().ghost(&eve.address);
+    let request = serde_json::json!({ "preset": "private_chat", "invite": [tom.id] });
+    let answer = anna.ask(reqwest::Method::POST, "/v3/createRoom", request).await;
+    let room = answer["room_id"].as_str().unwrap();
+    tom.join(room).await;
+    anna.invite(room, &ghost).await;
+    anna.wait_for_member(room, &ghost, "join").await;
+    for staff in [&anna, &tom] {
+        let words = format!("Von {}", staff.name);
+        let direct = staff.direct_chat(&ghost).await;
+        staff.say(&direct, &words).await;
+        eve.wait_for_text(&words).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_colleague_who_reads_along_does_not_make_another_chat_of_it() {
+    let talk = Conversation::begin(Fehmarn::new().await).await;
+    let (anna, bob, tom) = (&talk.anna, &talk.bob, Staff::new("Tom Beispiel").await);
+    anna.invite(&talk.room, &tom.id).await;
+    tom.join(&talk.room).await;
+    talk.tell("Tom liest mit.").await;
+    bob.send(Letter::new(bob, &talk.address()).subject("Neu").text("Eine Frage")).await;
+    anna.wait_for_words(&talk.room, &talk.ghost, "Eine Frage").await;
+    assert_eq!(anna.invitations().await, 0, "there is no second room");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_name_keeps_it_whatever_a_later_mail_says() {
+    let talk = Conversation::begin(Fehmarn::new().await).await;
+    talk.hear("Guten Tag").await;
+    let same = Outside::with_address("Robert", &talk.bob.address);
+    same.send(Letter::answering(&same, &talk.first).text("Ich bin es.")).await;
+    talk.anna.wait_for_words(&talk.room, &talk.ghost, "Ich bin es.").await;
+    assert_eq!(talk.anna.name_of(&talk.room, &talk.ghost).await, "Bob");
+}

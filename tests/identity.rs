@@ -338,7 +338,10 @@ async fn a_client_learns_of_networks_and_of_people_there() {
     assert_eq!(network["user_fields"], json!(["address"]));
     assert_eq!(network["location_fields"], json!([]));
     assert_eq!(text(network, "/field_types/address/placeholder"), "bob@example.org");
+    let pattern = text(network, "/field_types/address/regexp");
+    assert!(pattern.starts_with('^') && pattern.ends_with('$'), "{pattern}");
     assert_eq!(text(network, "/instances/0/desc"), "E-Mail");
+    assert_eq!(text(network, "/instances/0/network_id"), "email");
     let known = json!([{ "userid": ghost, "protocol": "email", "fields": { "address": bob.address } }]);
     let typed = format!("<{}>", bob.address.to_uppercase());
     let typed: String = url::form_urlencoded::byte_serialize(typed.as_bytes()).collect();

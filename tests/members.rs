@@ -134,3 +134,20 @@ async fn whoever_has_invited_an_address_in_vain_is_told() {
     assert!(!event_id(&anna.wait_for(&office, "help", |it| body(it).contains("diese Übersicht")).await).is_empty());
     assert!(!asked.is_empty() && anna.invitations().await == 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_outside_was_banned_gets_no_more_mail() {
+    let fehmarn = Fehmarn::new().await;
+    let (anna, bob, eve) = (Staff::new("Anna Muster").await, Outside::new("Bob"), Outside::new("Eve"));
+    let ghosts = [&bob, &eve].map(|person| fehmarn.slot().ghost(&person.address));
+    let room = anna.room("Sitzung", &[&ghosts[0], &ghosts[1]]).await;
+    for ghost in &ghosts {
+        anna.wait_for_member(&room, ghost, "join").await;
+    }
+    anna.say(&room, "Willkommen").await;
+    bob.wait_for_text("Willkommen").await;
+    anna.ask(Method::POST, &format!("/v3/rooms/{room}/ban"), json!({ "user_id": ghosts[0] })).await;
+    anna.say(&room, "Nur noch für Eve.").await;
+    assert_eq!(eve.wait_for_text("Nur noch für Eve.").await.to(), [eve.address.as_str()]);
+    assert_eq!(bob.mails().await.iter().map(Mail::text).collect::<Vec<_>>(), ["Willkommen"]);
+}

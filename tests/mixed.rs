@@ -301,3 +301,11 @@ async fn quick_lines_are_one_mail_and_corrections_and_files_are_passed_on_as_wel
     talk.idle().await;
     assert!(talk.mailed().await.iter().all(|mail| !mail.contains("Das sollte hier nicht stehen.")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_some_of_them_can_see_is_told() {
+    let talk = Mixed::begin(Setup::with_xmpp()).await;
+    talk.anna.say_in_thread(&talk.room, &talk.first.0, "Im Thread").await;
+    let told = "Nicht alle hier sehen Threads. Sie bekommen, was darin steht, als Antworten auf die erste Nachricht.";
+    talk.anna.wait_for_notice(&talk.room, told).await;
+}

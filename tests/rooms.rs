@@ -186,3 +186,53 @@ async fn rooms_of_version_12_are_rooms_like_all_others() {
     bob.send(Letter::new(&bob, &anna.address(&fehmarn.slot().domain)).text("Noch etwas.")).await;
     anna.wait_for_words(room, &ghost, "Noch etwas.").await;
 }
+
+/// As in the tests above clients invite everybody anew, these show nothing of who comes along by the tombstone alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_needs_an_invitation_all_from_outside_come_along_by_themselves() {
+    let fehmarn = Fehmarn::new().await;
+    let (anna, bob, eve) = (Staff::new("Anna Muster").await, Outside::new("Bob"), Outside::new("Eve"));
+    let ghosts = [&bob, &eve].map(|person| fehmarn.slot().ghost(&person.address));
+    let request = json!({ "preset": "public_chat", "name": "Sprechstunde", "invite": ghosts });
+    let answer = anna.ask(Method::POST, "/v3/createRoom", request).await;
+    let room = text(&answer, "/room_id");
+    for ghost in &ghosts {
+        anna.wait_for_member(room, ghost, "join").await;
+    }
+    anna.say(room, "Guten Tag").await;
+    for person in [&bob, &eve] {
+        person.wait_for_text("Guten Tag").await;
+    }
+    let new = upgrade(&anna, room, "11", &[]).await;
+    for ghost in &ghosts {
+        anna.wait_for_member(&new, ghost, "join").await;
+        anna.wait_for_member(room, ghost, "leave").await;
+    }
+    anna.say(&new, "Hier geht es weiter.").await;
+    for person in [&bob, &eve] {
+        person.wait_for_text("Hier geht es weiter.").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_finds_its_room_after_two_upgrades() {
+    let talk = Conversation::begin(Fehmarn::new().await).await;
+    let (anna, bob, ghost) = (&talk.anna, &talk.bob, &talk.ghost);
+    let first = anna.room("Bauantrag 17", &[ghost]).await;
+    anna.wait_for_member(&first, ghost, "join").await;
+    anna.say(&first, "Der Plan fehlt.").await;
+    let mail = bob.wait_for_text("Der Plan fehlt.").await;
+    let mut room = first;
+    for _ in 0..2 {
+        let new = upgrade(anna, &room, "12", &[ghost]).await;
+        anna.wait_for_member(&new, ghost, "join").await;
+        anna.wait_for_member(&room, ghost, "leave").await;
+        room = new;
+    }
+    // By the mail alone that it answers, not by its subject.
+    let letter = Letter::answering(bob, &mail).text("Hier ist er.");
+    let (to, letter) = (letter.to.clone(), String::from_utf8(letter.bytes()).unwrap());
+    bob.send_raw(&[&to[0]], letter.replace("Bauantrag 17", "Ein anderer Betreff").as_bytes()).await;
+    anna.wait_for_words(&room, ghost, "Hier ist er.").await;
+    assert_eq!(talk.heard().await, [] as [&str; 0], "that is another conversation");
+}

@@ -114,6 +114,10 @@ async fn a_room_that_a_mail_opens_says_where_it_leads() {
     assert_eq!(text(&content("m.room.topic"), "/topic"), format!("Was Sie hier schreiben, geht an {}.", eva.address));
     assert_eq!(content("io.element.functional_members"), json!({ "service_members": [bot] }));
     assert_eq!(text(&content("m.bridge"), "/channel/id"), eva.address);
+    let is_hers =
+        |event: &&Value| text(event, "/state_key") == anna.id && text(event, "/content/membership") == "invite";
+    let invitation = state.iter().find(is_hers).unwrap();
+    assert_eq!(invitation["content"]["is_direct"], true, "clients show it among people");
     let said = anna.say(&room, "Ja, bis vier.").await;
     let mail = eva.wait_for_text("Ja, bis vier.").await;
     assert_eq!(mail.subject(), "Re: Frage");
@@ -299,8 +303,9 @@ struct Counted {
     homeserver: Forgetful,
     push: Homeserver,
     fehmarn: Fehmarn,
-    /// The name of the only one here whom somebody may ask for.
+    /// The name of the only member of staff here, and the only person outside.
     anna: String,
+    bob: Outside,
 }
 
 impl Counted {
@@ -315,7 +320,7 @@ impl Counted {
         let fehmarn = setup.start_without_waiting();
         fehmarn.wait_for_log("the homeserver reaches us").await;
         fehmarn.wait_for_log("were read back").await;
-        Self { homeserver, push, fehmarn, anna: unique("anna") }
+        Self { homeserver, push, fehmarn, anna: unique("anna"), bob: Outside::new("Bob") }
     }
 
     async fn push(&self, events: &[Value]) {
@@ -332,8 +337,10 @@ impl Counted {
         .await;
         until("empty queues", async || self.fehmarn.rows("").is_empty().then_some(())).await;
         all.extend(self.homeserver.requests());
-        // Mail for somebody of a test before may come late.
-        all.retain(|request| request.strip_prefix("GET profile/").is_none_or(|user| user.contains(&self.anna)));
+        // Mail of a test before may come late, and is of others.
+        let (bob, _) = self.bob.address.split_once('@').unwrap();
+        let is_of_these = |user: &str| user.contains(&self.anna) || user.contains(bob);
+        all.retain(|request| request.strip_prefix("GET profile/").is_none_or(is_of_these));
         all
     }
 }
@@ -351,7 +358,7 @@ async fn where_reports_are_promised_nothing_is_shown_before_them() {
 async fn count(reports: &str) {
     const MESSAGES: usize = 20;
     let counted = Counted::new(reports).await;
-    let (room, anna, bob) = (format!("!{}:x", unique("room")), user(&counted.anna), Outside::new("Bob"));
+    let (room, anna, bob) = (format!("!{}:x", unique("room")), user(&counted.anna), &counted.bob);
     let mut invitation = message(&room, &anna, "");
     invitation["type"] = json!("m.room.member");
     invitation["state_key"] = json!(counted.fehmarn.slot().ghost(&bob.address));
@@ -374,7 +381,7 @@ async fn count(reports: &str) {
     let to = format!("{}@{}", &anna[1..anna.find(':').unwrap()], counted.fehmarn.slot().domain);
     let port = counted.fehmarn.slot().lmtp_port;
     let write = async |n: usize| {
-        let letter = Letter::new(&bob, &to).subject("Antwort").text(&format!("Antwort {n}")).bytes();
+        let letter = Letter::new(bob, &to).subject("Antwort").text(&format!("Antwort {n}")).bytes();
         assert!(lmtp::hand_over(port, &bob.address, &to, &letter).await.unwrap().starts_with("250"));
     };
     write(0).await;

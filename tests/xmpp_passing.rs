@@ -54,7 +54,9 @@ async fn staff_see_that_people_outside_write_and_that_they_stop() {
     state("composing");
     talk.anna.wait_for_typing(&talk.room, &talk.ghost, true).await;
     state("paused");
-    talk.anna.wait_for_typing(&talk.room, &talk.ghost, false).await;
+    let stops = talk.anna.wait_for_typing(&talk.room, &talk.ghost, false);
+    let soon = std::time::Duration::from_secs(30);
+    tokio::time::timeout(soon, stops).await.expect("the homeserver ends it by itself after a minute");
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     state("composing");
     talk.anna.wait_for_typing(&talk.room, &talk.ghost, true).await;
@@ -154,4 +156,46 @@ async fn whether_staff_are_there_is_told_to_nobody_and_costs_nothing_beside_it()
     let told: Vec<Value> = talk.bob.told().split_off(before);
     let stanzas: Vec<&Value> = told.iter().filter(|told| told["body"].is_null()).collect();
     assert!(stanzas.is_empty(), "{stanzas:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_by_whom_may_not_write_outside_is_not_told() {
+    let mut setup = Setup::with_xmpp();
+    let tom = crate::common::Staff::new("Tom").await;
+    setup.permissions.push(format!("{:?}: read", tom.id));
+    let talk = Talk::begin_with(setup).await;
+    talk.anna.invite(&talk.room, &tom.id).await;
+    tom.join(&talk.room).await;
+    talk.tell("Tom ist da").await;
+    let (_, event) = talk.hear("Das liest Tom").await;
+    tom.mark_read(&talk.room, "m.read", event_id(&event)).await;
+    let (id, event) = talk.hear("Das liest Anna").await;
+    talk.anna.mark_read(&talk.room, "m.read", event_id(&event)).await;
+    let is_hers = |told: &Value| {
+        let xml = told["xml"].as_str().unwrap_or_default();
+        xml.contains("displayed") && xml.contains(&format!("\"{id}\""))
+    };
+    talk.bob.wait_for("her mark", is_hers).await;
+    let from_tom = |told: &Value| told["sender"].as_str().is_some_and(|from| from.starts_with(&tom.localpart));
+    assert!(!talk.bob.told().iter().any(from_tom));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_just_come_is_shown_who_writes_as_well() {
+    let (talk, eve) = (Talk::begin().await, crate::common::Contact::new("Eve").await);
+    let ghost = talk.fehmarn.slot().ghost_of("xmpp", &eve.address);
+    talk.anna.write(&talk.room, true).await;
+    wait_for(&talk, "composing", 1).await;
+    talk.anna.write(&talk.room, false).await;
+    wait_for(&talk, "active", 1).await;
+    talk.anna.invite(&talk.room, &ghost).await;
+    talk.anna.wait_for_member(&talk.room, &ghost, "join").await;
+    talk.anna.say(&talk.room, "Willkommen").await;
+    eve.wait_for_words("Willkommen").await;
+    talk.anna.write(&talk.room, true).await;
+    let is_it = |told: &Value| {
+        let xml = told["xml"].as_str().unwrap_or_default();
+        told["body"].is_null() && xml.contains(STATES) && xml.contains("composing")
+    };
+    eve.wait_for("who writes", is_it).await;
 }

@@ -1,6 +1,6 @@
 //! Names, pictures and late messages of people who have XMPP, over a real Prosody.
 
-use crate::common::{Contact, Setup, Staff, body, events::text, talk::Talk};
+use crate::common::{Contact, Setup, Staff, body, events::text, talk::Talk, until};
 use serde_json::Value;
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 
@@ -47,6 +47,8 @@ async fn after_some_days_a_new_name_and_picture_are_taken_over_and_no_sooner() {
     let own = talk.bob.address.clone();
     talk.bob.ask(&own, "set", &card("Bob Schulze", GIF)).await;
     talk.hear("Noch wie früher").await;
+    // Looking is a step of its own.
+    until("empty queues", async || talk.fehmarn.rows("").is_empty().then_some(())).await;
     assert_eq!(talk.anna.name_of(&talk.room, &talk.ghost).await, own);
 
     talk.fehmarn.stop().await;

@@ -56,7 +56,7 @@ async fn nothing_is_confirmed_before_it_is_written_down() {
             |told: &Value| told["xml"].as_str().is_some_and(|xml| xml.contains("received") && xml.contains(&id));
         talk.bob.told().iter().any(is_it)
     };
-    tokio::time::sleep(MEANWHILE).await;
+    talk.fehmarn.wait_for_log("cannot write down what has come").await;
     assert!(!is_confirmed(), "{id}");
     sqlx::query("ROLLBACK").execute(&mut database).await.unwrap();
     until("the receipt", async || is_confirmed().then_some(())).await;

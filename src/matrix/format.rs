@@ -181,6 +181,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_shown_as_what_it_is() {
+        let kind = |media_type: &str| {
+            let message = file_message("x".into(), media_type.into(), 1, OwnedMxcUri::from("mxc://x/y"));
+            serde_json::to_value(message).unwrap()["msgtype"].as_str().unwrap().to_owned()
+        };
+        let kinds = ["image/png", "audio/ogg; codecs=opus", "Video/mp4", "application/pdf"].map(kind);
+        assert_eq!(kinds, ["m.image", "m.audio", "m.video", "m.file"]);
+    }
+
+    #[test]
     fn html_that_is_too_long_leaves_the_text() {
         let (content, file) = incoming(&Body { text: "short".into(), html: Some("<b>x</b>".repeat(20_000)) });
         assert_eq!(content.body(), "short");

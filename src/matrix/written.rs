@@ -275,6 +275,9 @@ mod tests {
         let image =
             json!({ "msgtype": "m.image", "body": "Foto", "url": "mxc://x/y", "info": { "mimetype": "image/png" } });
         assert_eq!(name(image), "Foto.png");
+        let film = json!({ "msgtype": "m.video", "body": "film.mp4", "url": "mxc://x/y", "info": { "size": 7 } });
+        let film = read(film).file.unwrap();
+        assert_eq!((film.name.as_str(), film.media_type.as_str()), ("film.mp4", "video/mp4"));
         assert_eq!(name(json!({ "msgtype": "m.file", "body": "", "url": "mxc://x/y" })), "file");
         let sticker = json!({ "body": "Winkende Katze", "url": "mxc://x/y", "info": { "mimetype": "image/webp" } });
         let sticker = read_as("m.sticker", sticker).unwrap().unwrap();

@@ -107,7 +107,8 @@ async fn a_person_is_found_by_searching_for_their_address_and_by_the_fields_of_t
         assert_eq!(protocols[network]["user_fields"], json!([field]), "{protocols:#}");
         let same = anna.call("getThirdpartyUser", json!([network, { field: bob.address }])).await;
         let ours = fehmarn.slot().ghost_of(network, &bob.address);
-        assert!(same.as_array().unwrap().iter().any(|user| user["userid"] == ours), "{same:#}");
+        let hit = same.as_array().unwrap().iter().find(|user| user["userid"] == ours);
+        assert_eq!(hit.map(|user| &user["fields"]), Some(&json!({ field: bob.address })), "{same:#}");
     }
     let room = anna.direct_chat(ghost).await;
     anna.say(&room, "Guten Tag").await;

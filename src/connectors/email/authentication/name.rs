@@ -30,6 +30,7 @@ mod tests {
     fn a_name_that_poses_as_an_address_is_not_shown() {
         for name in [
             "anna@amt.example",
+            "bob@other.example",
             "Anna Muster (anna@amt.example)",
             "Anna Muster <anna\u{ff20}amt.example>",
             "amt.example",

@@ -238,6 +238,7 @@ mod tests {
         assert_eq!((account.hello.as_str(), config.max_size), ("chat.example", 25_000_000));
         assert!(account.login.is_none() && config.imap.is_none() && config.dkim.is_empty());
         assert_eq!(config.full_message, FullMessage::OnDemand);
+        assert_eq!(config.hold, Duration::from_secs(10));
         assert_eq!(config.lmtp.unwrap().port(), 2525);
     }
 

@@ -259,6 +259,17 @@ mod tests {
     }
 
     #[test]
+    fn who_has_no_office_is_of_the_office_of_everybody() {
+        let people = "people: { '*': { office: Stadt Kiel }, anna: { office: Bauamt } }";
+        let identity = read(&format!("from_name: '{{name}} ({{office}})'\n{people}")).unwrap();
+        for (user, name) in [("anna", "T (Bauamt)"), ("ida", "T (Stadt Kiel)")] {
+            let writer = Writer { user: LocalUser::new(user), name: "T".into() };
+            let sender = identity.sender(&writer, &DeliveryId::new("mzxw6ytboi2dkmbrgq4tqmzxga")).unwrap();
+            assert_eq!(sender.name, name);
+        }
+    }
+
+    #[test]
     fn without_offices_an_office_is_a_name() {
         let identity = read("from_name: '{office}: {name}'\npeople: { anna: { office: Bauamt } }").unwrap();
         let writer = Writer { user: LocalUser::new("anna"), name: "Anna".into() };

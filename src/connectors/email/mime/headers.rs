@@ -243,6 +243,8 @@ mod tests {
     fn answers_begin_with_the_nearest_and_have_no_doubles() {
         let (headers, _) = parse("In-Reply-To: <c@x>\r\nReferences: <a@x>\r\n <b@x> <c@x> <b\u{fc}@x>\r\n\r\n");
         assert_eq!(headers.answers().iter().map(RemoteMessageId::as_str).collect::<Vec<_>>(), ["c@x", "b@x", "a@x"]);
+        let (alone, _) = parse("In-Reply-To: <c@x>\r\n\r\n");
+        assert_eq!(alone.answers(), [RemoteMessageId::new("c@x")]);
         let many: String = (0..99).map(|n| format!(" <{n}@x>\r\n")).collect();
         assert_eq!(parse(&format!("References: {many}\r\n")).0.answers().len(), ANSWERS);
     }

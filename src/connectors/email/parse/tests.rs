@@ -128,6 +128,12 @@ fn an_automatic_answer_is_a_message() {
     let mail = fixture::message("out-of-office");
     assert_eq!(mail.body.text, "Ich bin bis zum 20. November nicht im B\u{fc}ro.");
     assert_eq!(mail.subject.as_deref(), Some("Automatische Antwort: Termin"));
+    let is_automatic = |from: &str, subject: &str| {
+        message(format!("From: {from}\r\nMessage-ID: <x@y>\r\nSubject: {subject}\r\n\r\nGuten Tag")).automatic
+    };
+    assert!(!is_automatic("bob@example.org", "Termin"));
+    assert!(is_automatic("bob@example.org", "Automatische Antwort: Termin"), "by its subject alone");
+    assert!(is_automatic("no-reply@example.org", "Termin"), "nobody would read an answer");
 }
 
 #[test]

@@ -115,6 +115,39 @@ fn a_report_is_known_by_the_envelope_id_that_we_gave_the_mail() {
 }
 
 #[test]
+fn a_report_is_known_by_what_it_says_of_the_mail() {
+    let named = |status: &str, returned: &str| {
+        let receipt = report("To: x@y.example\r\n", status, returned);
+        receipt.map(|receipt| receipt.message.as_str().to_owned())
+    };
+    let ours = Some(format!("{ID}@chat.example.org"));
+    let failed = "Final-Recipient: rfc822; b@x.example\r\nAction: failed\r\n";
+    assert_eq!(named(failed, ""), None);
+    assert_eq!(named(&format!("{failed}Original-Message-ID: <{ID}@chat.example.org>\r\n"), ""), ours);
+    let words = format!("--b\r\nContent-Type: text/plain\r\n\r\n> Message-ID: <{ID}@chat.example.org>\r\n");
+    let raw = format!(
+        "From: x@y.example\r\nContent-Type: multipart/report; boundary=b\r\n\r\n{words}\
+         --b\r\nContent-Type: message/delivery-status\r\n\r\n{failed}\r\n--b--\r\n"
+    );
+    assert_eq!(read_mail(&raw).map(|receipt| receipt.message.as_str().to_owned()), ours);
+    let complaint = format!("Feedback-Type: abuse\r\nOriginal-Mail-From: <anna+{ID}@chat.example.org>\r\n");
+    let raw = format!(
+        "From: x@y.example\r\nTo: abuse@chat.example.org\r\n\
+         Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: message/feedback-report\r\n\r\n{complaint}\r\n--b--\r\n"
+    );
+    let receipt = read_mail(&raw).unwrap();
+    assert_eq!((receipt.state, Some(receipt.message.as_str().to_owned())), (ReceiptState::Complaint, ours));
+}
+
+#[test]
+fn a_report_names_whom_we_wrote_to_and_not_where_others_have_sent_it() {
+    let status = "Final-Recipient: rfc822; robert@inside.example\r\n\
+        Original-Recipient: rfc822; bob+2Bx@example.org\r\nAction: failed\r\n";
+    assert_eq!(report("", status, &ours()).unwrap().to.unwrap().as_str(), "bob+x@example.org");
+}
+
+#[test]
 fn a_report_of_text_alone_fails_the_delivery_that_it_was_sent_to() {
     let words = "Hi. This is the qmail-send program at mx.example.net.\r\nI'm afraid I wasn't able to deliver your message.\r\n\r\n\
         <bob@example.org>:\r\nSorry, no mailbox here by that name. (#5.1.1)\r\n\r\n--- Below this line is a copy of the message.\r\n\r\nSubject: x\r\n";
@@ -137,6 +170,7 @@ fn a_warning_in_text_is_a_delay() {
 #[test]
 fn an_absence_notice_or_an_answer_to_the_envelope_sender_is_a_message() {
     for (subject, words) in [
+        ("Automatische Antwort: Unzustellbar: Termin", "Ich bin im Urlaub."),
         ("Automatische Antwort: Termin", "Ihre Nachricht konnte nicht zugestellt werden, da ich im Urlaub bin."),
         ("AW: Termin", "Mein Fax konnte nicht zugestellt werden."),
         ("Urlaub", "Ich bin bis Montag nicht da. Ihre Nachricht wird nicht weitergeleitet."),

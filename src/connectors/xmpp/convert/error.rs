@@ -101,8 +101,13 @@ mod tests {
             ("modify", "jid-malformed", Reason::UnknownRecipient, false),
             ("cancel", "service-unavailable", Reason::NobodyThere, false),
             ("cancel", "remote-server-not-found", Reason::Unreachable, false),
+            ("modify", "gone", Reason::UnknownRecipient, false),
             ("wait", "remote-server-timeout", Reason::Unreachable, true),
+            ("cancel", "remote-server-timeout", Reason::Unreachable, true),
             ("wait", "resource-constraint", Reason::Busy, true),
+            ("cancel", "resource-constraint", Reason::Busy, true),
+            ("cancel", "internal-server-error", Reason::Busy, true),
+            ("cancel", "recipient-unavailable", Reason::Busy, true),
             ("modify", "not-acceptable", Reason::Refused, false),
             ("auth", "forbidden", Reason::Refused, false),
             ("wait", "something-new", Reason::Busy, true),
@@ -124,5 +129,23 @@ mod tests {
             [Some("a@y"), Some("b@x"), Some("7"), Some("error")]
         );
         assert!(Refusal::Unknown.of(&answer, None).is_none());
+    }
+
+    #[test]
+    fn each_refusal_has_the_condition_that_programs_know() {
+        let stanza: Element =
+            "<message xmlns='jabber:component:accept' from='b@x' to='a@y' id='7'><body/></message>".parse().unwrap();
+        for (refusal, kind, condition) in [
+            (Refusal::Unknown, "cancel", "item-not-found"),
+            (Refusal::NotNow, "wait", "internal-server-error"),
+            (Refusal::TooLarge, "modify", "policy-violation"),
+            (Refusal::Sealed, "modify", "not-acceptable"),
+            (Refusal::NotOffered, "cancel", "service-unavailable"),
+        ] {
+            let answer = refusal.of(&stanza, None).unwrap();
+            let error = answer.get_child("error", ns::COMPONENT).unwrap();
+            assert_eq!(error.attr("type"), Some(kind), "{condition}");
+            assert!(error.has_child(condition, ns::STANZA_ERRORS), "{condition}");
+        }
     }
 }
