@@ -146,7 +146,8 @@ async fn a_room_with_a_name_or_with_a_colleague_in_it_is_not_their_direct_room()
     let bob = Outside::new("Bob");
     let ghost = fehmarn.slot().ghost(&bob.address);
     let room = anna.room("Bauantrag 17", &[&ghost]).await;
-    anna.wait_for_member(&room, &ghost, "join").await;
+    anna.say(&room, "Zum Antrag").await;
+    bob.wait_for_text("Zum Antrag").await;
     let direct = anna.direct_chat(&ghost).await;
     anna.say(&direct, "Unter uns").await;
     bob.wait_for_text("Unter uns").await;

@@ -1,6 +1,10 @@
 //! Where a mail of staff stands in its conversation: answers, threads, reactions, subjects.
 
-use crate::common::{Conversation, Fehmarn, Letter, Outside, Staff, events::event_id, until};
+use crate::common::{
+    Conversation, Fehmarn, Letter, Outside, Staff,
+    events::{event_id, text},
+    until,
+};
 use sqlx::{Connection, SqliteConnection};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,6 +48,10 @@ async fn a_thread_in_matrix_is_a_thread_of_its_own_in_mail() {
     assert_eq!(inside[1].references(), [asked.message_id(), inside[0].message_id()]);
     assert_eq!(outside.in_reply_to(), [main.message_id()]);
     assert!([&inside[0], &inside[1], &outside].iter().all(|mail| mail.subject() == "Re: Guten Tag"));
+    talk.bob.send(Letter::answering(&talk.bob, &inside[1]).text("Hier ist Formular B.")).await;
+    let event = anna.wait_for_words(room, &talk.ghost, "Hier ist Formular B.").await;
+    let relation = ["rel_type", "event_id"].map(|key| text(&event, &format!("/content/m.relates_to/{key}")));
+    assert_eq!(relation, ["m.thread", &root]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

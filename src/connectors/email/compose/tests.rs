@@ -321,6 +321,8 @@ fn files_come_back_byte_for_byte() {
     let mut delivery = delivery("x");
     delivery.attachments.push(file("x", "text/csv", lines));
     assert_eq!(read(&delivery).attachments[0].bytes, lines);
+    let mail = String::from_utf8(compose(&identity(), &delivery).unwrap().bytes).unwrap();
+    assert!(!mail.replace("\r\n", "").contains(['\r', '\n']), "servers refuse or change such lines: {mail}");
     delivery.attachments.clear();
     for media_type in ["text/csv", "application/pdf", "image/png", "message/rfc822", "multipart/mixed", "Text/HTML"] {
         delivery.attachments.push(file("x", media_type, all));
