@@ -21,7 +21,7 @@ pub fn attached(file: &Attachment, number: usize) -> MimePart<'_> {
     let is_text = media_type.starts_with("text/");
     let kind = ContentType::new(media_type).attribute("name", encoded_words(&name));
     let part = if is_text {
-        // Left alone, text would be sent as it is, stray line breaks included.
+        // Left alone, text is sent as it is, and servers on the way cut blanks off and put ">" before "From".
         let mut encoded = Vec::new();
         Base64Encoder::new().wrap_lines().encode_into(&file.bytes, &mut encoded);
         MimePart::new(kind, BodyPart::from(encoded)).transfer_encoding("base64")

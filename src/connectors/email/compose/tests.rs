@@ -316,13 +316,13 @@ fn a_reaction_is_understood_by_who_knows_it_and_read_by_who_does_not() {
 #[test]
 fn files_come_back_byte_for_byte() {
     let all: &'static [u8] = &[0, 13, 10, 10, 13, 46, 10, 255, 61, 32, 10];
-    // Nothing but text, in lines that no mail has.
-    let lines: &'static [u8] = b"a;b\nc;d\r.\n";
+    // Nothing but text, which servers on the way could change.
+    let lines: &'static [u8] = b"a;b \r\nFrom c;d\r\n";
     let mut delivery = delivery("x");
     delivery.attachments.push(file("x", "text/csv", lines));
     assert_eq!(read(&delivery).attachments[0].bytes, lines);
     let mail = String::from_utf8(compose(&identity(), &delivery).unwrap().bytes).unwrap();
-    assert!(!mail.replace("\r\n", "").contains(['\r', '\n']), "servers refuse or change such lines: {mail}");
+    assert!(!mail.contains("From c;d"), "{mail}");
     delivery.attachments.clear();
     for media_type in ["text/csv", "application/pdf", "image/png", "message/rfc822", "multipart/mixed", "Text/HTML"] {
         delivery.attachments.push(file("x", media_type, all));
