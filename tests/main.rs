@@ -62,6 +62,7 @@ mod smtp;
 mod states;
 mod store;
 mod store_clock;
+mod store_commit;
 mod store_not_now;
 mod store_people;
 mod store_pushed;

@@ -4,6 +4,7 @@ use super::{Error, Queue, Store, enqueue::Pending};
 use crate::metrics;
 use sqlx::{AnyConnection, ConnectOptions, any::AnyConnectOptions};
 use std::{
+    panic::resume_unwind,
     sync::{Arc, atomic::Ordering},
     time::Instant,
 };
@@ -88,8 +89,17 @@ impl Tx {
         }
     }
 
-    /// Makes everything durable. An `Err` means that nothing was kept, or that nobody can tell.
-    pub async fn commit(mut self) -> Result<(), Error> {
+    /// Makes everything durable. An `Err` means that nothing was kept, or that nobody can tell. Whoever stops waiting for
+    /// it does not stop it: rows that were claimed in it would be held by nobody until their lease ends.
+    pub async fn commit(self) -> Result<(), Error> {
+        match tokio::spawn(self.commit_whole()).await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+            Err(_) => Err(Error::Stopped),
+        }
+    }
+
+    async fn commit_whole(mut self) -> Result<(), Error> {
         for queue in [Queue::Outbox, Queue::Inbox] {
             self.settle(queue).await?;
         }
