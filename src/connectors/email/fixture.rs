@@ -7,7 +7,11 @@ use crate::{
     message::{Arrival, RawArrival, Receipt},
 };
 use bytes::Bytes;
-use std::{fs, path::Path};
+use std::{
+    fs,
+    net::{IpAddr, UdpSocket},
+    path::Path,
+};
 
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mail")
@@ -56,4 +60,11 @@ pub fn all() -> Vec<Bytes> {
     names.sort();
     assert!(names.len() >= 15);
     names.iter().map(|name| bytes(name)).collect()
+}
+
+/// An address of this machine under which others see it; `None` if it has none. Nothing is sent.
+pub fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|address| !address.is_loopback() && !address.is_unspecified())
 }

@@ -168,3 +168,26 @@ impl SetReadTimeout for Stream {
         tcp.set_read_timeout(Some(time.unwrap_or(SOCKET_TIME))).map_err(imap::Error::Io)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectors::email::fixture;
+    use std::{net::TcpListener, thread};
+
+    #[test]
+    fn no_password_leaves_this_machine_in_the_clear() {
+        let Some(host) = fixture::own_address() else {
+            return eprintln!("not tried: this machine has no other address");
+        };
+        let listener = TcpListener::bind((host, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let greet = thread::spawn(move || (&listener.accept().unwrap().0).write_all(b"* OK hi\r\n").unwrap());
+        let server = Server::new(&host.to_string(), port, Tls::None, None).unwrap();
+        let opened = Stream::open(TcpStream::connect((host, port)).unwrap(), &server, Allowance::small());
+        let failure = opened.err().unwrap();
+        assert_eq!((failure.reason, failure.is_permanent()), (Reason::AccessDenied, false));
+        assert!(failure.detail.contains("the password is not sent without TLS"), "{failure}");
+        greet.join().unwrap();
+    }
+}

@@ -1,6 +1,7 @@
 //! Signing in, reports, TLS.
 
 use super::*;
+use crate::connectors::email::fixture;
 
 #[tokio::test]
 async fn signing_in_is_plain_or_login_and_a_refusal_never_loses_a_mail() {
@@ -151,5 +152,21 @@ async fn a_mail_that_must_not_go_in_the_clear_is_not_even_announced_to_who_canno
     let pool = pool_for(account(port, Tls::Starttls, None));
     pool.send(&mail(), true).await.unwrap();
     drop(pool);
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn no_password_leaves_this_machine_in_the_clear() {
+    let Some(host) = fixture::own_address() else { return eprintln!("not tried: this machine has no other address") };
+    let listener = TcpListener::bind((host, 0)).await.unwrap();
+    let server = Server::new(&host.to_string(), listener.local_addr().unwrap().port(), Tls::None, None).unwrap();
+    let task = tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        play(BufStream::new(tcp), &[Say("220 hi"), Hear("EHLO"), Say("250-x\r\n250 AUTH PLAIN"), Wait]).await;
+    });
+    let pool = pool_for(Account { server, ..account(0, Tls::None, Some("anna")) });
+    let (reason, permanent, detail) = failure_of(&pool).await;
+    assert_eq!((reason, permanent), (Reason::AccessDenied, false));
+    assert!(detail.contains("the password is not sent without TLS"), "{detail}");
     task.await.unwrap();
 }
