@@ -162,7 +162,7 @@ async fn no_password_leaves_this_machine_in_the_clear() {
     let server = Server::new(&host.to_string(), listener.local_addr().unwrap().port(), Tls::None, None).unwrap();
     let task = tokio::spawn(async move {
         let (tcp, _) = listener.accept().await.unwrap();
-        play(BufStream::new(tcp), &[Say("220 hi"), Hear("EHLO"), Say("250-x\r\n250 AUTH PLAIN"), Wait]).await;
+        play(BufStream::new(tcp), &[Say("220 hi"), Hear("EHLO"), Say("250-x\r\n250 AUTH PLAIN")]).await;
     });
     let pool = pool_for(Account { server, ..account(0, Tls::None, Some("anna")) });
     let (reason, permanent, detail) = failure_of(&pool).await;
