@@ -14,6 +14,26 @@ fn card(name: &str, picture: &[u8]) -> String {
     )
 }
 
+/// The last look at anybody is four days ago.
+async fn days_later(talk: &mut Talk) {
+    talk.fehmarn.stop().await;
+    let path = talk.fehmarn.setup().database_path();
+    let mut database = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    let days = "UPDATE ghosts SET looked_up_at = looked_up_at - 4 * 86400000 WHERE looked_up_at IS NOT NULL";
+    assert_eq!(sqlx::query(days).execute(&mut database).await.unwrap().rows_affected(), 1);
+    drop(database);
+    talk.fehmarn.start_again().await;
+}
+
+/// The ghost's pictures in its room, one after the other; empty where it has none.
+async fn pictures(talk: &Talk) -> Vec<String> {
+    let events = talk.anna.events(&talk.room).await;
+    let joined = events
+        .iter()
+        .filter(|event| text(event, "/state_key") == talk.ghost && text(event, "/content/membership") == "join");
+    joined.map(|event| text(event, "/content/avatar_url").to_owned()).collect()
+}
+
 /// The ghost's first coming into a room.
 async fn came(anna: &Staff, room: &str, ghost: &str) -> Value {
     anna.wait_for_member(room, ghost, "join").await
@@ -51,13 +71,7 @@ async fn after_some_days_a_new_name_and_picture_are_taken_over_and_no_sooner() {
     until("empty queues", async || talk.fehmarn.rows("").is_empty().then_some(())).await;
     assert_eq!(talk.anna.name_of(&talk.room, &talk.ghost).await, own);
 
-    talk.fehmarn.stop().await;
-    let path = talk.fehmarn.setup().database_path();
-    let mut database = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
-    let days = "UPDATE ghosts SET looked_up_at = looked_up_at - 4 * 86400000 WHERE looked_up_at IS NOT NULL";
-    assert_eq!(sqlx::query(days).execute(&mut database).await.unwrap().rows_affected(), 1);
-    drop(database);
-    talk.fehmarn.start_again().await;
+    days_later(&mut talk).await;
     talk.hear("Nach Tagen").await;
     let renewed = |event: &Value| {
         text(event, "/state_key") == talk.ghost
@@ -66,6 +80,32 @@ async fn after_some_days_a_new_name_and_picture_are_taken_over_and_no_sooner() {
     };
     let event = talk.anna.wait_for(&talk.room, "the new looks", renewed).await;
     assert!(talk.anna.download(text(&event, "/content/avatar_url")).await == GIF);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_changed_only_for_another_one_and_goes_when_it_is_taken_away() {
+    let mut talk = Talk::begin().await;
+    let own = talk.bob.address.clone();
+    talk.bob.ask(&own, "set", &card(&own, PNG)).await;
+    days_later(&mut talk).await;
+    talk.hear("Mit Bild").await;
+    until("a picture", async || (pictures(&talk).await.len() == 2).then_some(())).await;
+    // The same one, and then another.
+    for (words, picture) in [("Noch das alte", PNG), ("Ein neues", GIF)] {
+        talk.bob.ask(&own, "set", &card(&own, picture)).await;
+        days_later(&mut talk).await;
+        talk.hear(words).await;
+    }
+    until("the new picture", async || {
+        let shown = pictures(&talk).await.pop().unwrap();
+        (talk.anna.download(&shown).await == GIF).then_some(())
+    })
+    .await;
+    assert_eq!(pictures(&talk).await.len(), 3, "the same one is no change");
+    talk.bob.ask(&own, "set", &card(&own, b"")).await;
+    days_later(&mut talk).await;
+    talk.hear("Ohne Bild").await;
+    until("no picture", async || pictures(&talk).await.pop().filter(String::is_empty)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
