@@ -1,7 +1,7 @@
 //! What is written, changed and taken back before a mail leaves, and after.
 
 use crate::common::{
-    Conversation, Fehmarn, Mail, Outside, Setup, Staff,
+    Conversation, Fehmarn, Mail, Outside, Setup, Sitting, Staff,
     events::{event_id, text},
     gate::Gate,
     servers,
@@ -155,17 +155,7 @@ async fn who_takes_back_what_has_left_is_told_so() {
 async fn several_people_get_the_same_mail_and_the_same_correction() {
     let mut setup = Setup::new();
     setup.hold = HOLD;
-    let fehmarn = setup.start().await;
-    let (anna, bob, eve) = (Staff::new("Anna Muster").await, Outside::new("Bob"), Outside::new("Eve"));
-    let ghosts = [&bob, &eve].map(|person| fehmarn.slot().ghost(&person.address));
-    let room = anna.room("Sitzung", &[&ghosts[0], &ghosts[1]]).await;
-    for ghost in &ghosts {
-        anna.wait_for_member(&room, ghost, "join").await;
-    }
-    anna.say(&room, "Willkommen").await;
-    for person in [&bob, &eve] {
-        person.wait_for_text("Willkommen").await;
-    }
+    let Sitting { fehmarn: _fehmarn, anna, bob, eve, ghosts, room, .. } = Sitting::begin(setup).await;
     let event = anna.say(&room, "Montag um 9").await;
     anna.say(&room, "Raum 3").await;
     let seen = [bob.wait_for_text("Montag um 9\n\nRaum 3").await, eve.wait_for_text("Montag um 9\n\nRaum 3").await];

@@ -1,7 +1,7 @@
 //! People who leave rooms, or are removed from them: staff, and those outside.
 
 use crate::common::{
-    Conversation, Fehmarn, Letter, Mail, Outside, Staff, body,
+    Conversation, Fehmarn, Letter, Mail, Outside, Setup, Sitting, Staff, body,
     events::{bodies, event_id, text},
     identity::{self, Identity},
 };
@@ -65,21 +65,13 @@ async fn whoever_of_the_staff_was_removed_reads_no_more_there_and_can_still_be_w
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_outside_was_removed_gets_no_more_mail_and_speaks_in_a_room_of_their_own() {
-    let fehmarn = Fehmarn::new().await;
-    let (anna, bob, eve) = (Staff::new("Anna Muster").await, Outside::new("Bob"), Outside::new("Eve"));
-    let ghosts = [&bob, &eve].map(|person| fehmarn.slot().ghost(&person.address));
-    let room = anna.room("Sitzung", &[&ghosts[0], &ghosts[1]]).await;
-    for ghost in &ghosts {
-        anna.wait_for_member(&room, ghost, "join").await;
-    }
-    anna.say(&room, "Willkommen").await;
-    let mail = bob.wait_for_text("Willkommen").await;
+    let Sitting { fehmarn: _fehmarn, anna, bob, eve, ghosts, room, first } = Sitting::begin(Setup::new()).await;
     anna.kick(&room, &ghosts[0]).await;
     anna.say(&room, "Nur noch für Eve.").await;
     let seen = eve.wait_for_text("Nur noch für Eve.").await;
     assert_eq!(seen.to(), [eve.address.as_str()]);
 
-    bob.send(Letter::answering(&bob, &mail).text("Bin ich noch dabei?")).await;
+    bob.send(Letter::answering(&bob, &first).text("Bin ich noch dabei?")).await;
     let own = anna.wait_for_invitation(&ghosts[0]).await;
     anna.join(&own).await;
     anna.wait_for_words(&own, &ghosts[0], "Bin ich noch dabei?").await;
@@ -137,15 +129,7 @@ async fn whoever_has_invited_an_address_in_vain_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_outside_was_banned_gets_no_more_mail() {
-    let fehmarn = Fehmarn::new().await;
-    let (anna, bob, eve) = (Staff::new("Anna Muster").await, Outside::new("Bob"), Outside::new("Eve"));
-    let ghosts = [&bob, &eve].map(|person| fehmarn.slot().ghost(&person.address));
-    let room = anna.room("Sitzung", &[&ghosts[0], &ghosts[1]]).await;
-    for ghost in &ghosts {
-        anna.wait_for_member(&room, ghost, "join").await;
-    }
-    anna.say(&room, "Willkommen").await;
-    bob.wait_for_text("Willkommen").await;
+    let Sitting { fehmarn: _fehmarn, anna, bob, eve, ghosts, room, .. } = Sitting::begin(Setup::new()).await;
     anna.ask(Method::POST, &format!("/v3/rooms/{room}/ban"), json!({ "user_id": ghosts[0] })).await;
     anna.say(&room, "Nur noch für Eve.").await;
     assert_eq!(eve.wait_for_text("Nur noch für Eve.").await.to(), [eve.address.as_str()]);

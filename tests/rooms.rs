@@ -128,6 +128,15 @@ async fn a_conversation_goes_on_in_the_room_that_takes_the_place_of_its_own() {
     assert_eq!(talk.anna.invitations().await, 0, "there is no third room");
 }
 
+/// By the mail alone that it answers, it is known where it belongs.
+async fn answer_under_another_subject(bob: &Outside, mail: &Mail, words: &str) {
+    let letter = Letter::answering(bob, mail).text(words);
+    let (to, letter) = (letter.to.clone(), String::from_utf8(letter.bytes()).unwrap());
+    let other = letter.replace("Bauantrag 17", "Ein anderer Betreff");
+    assert_ne!(other, letter, "the subject is not the one that is replaced here");
+    bob.send_raw(&[&to[0]], other.as_bytes()).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_to_what_was_said_before_an_upgrade_comes_into_the_new_room_and_not_into_another_of_the_two() {
     let talk = Conversation::begin(Fehmarn::new().await).await;
@@ -142,10 +151,7 @@ async fn an_answer_to_what_was_said_before_an_upgrade_comes_into_the_new_room_an
 
     bob.send(Letter::answering(bob, &mail).text("Hier ist er.")).await;
     anna.wait_for_words(&new, ghost, "Hier ist er.").await;
-    // By the mail alone that it answers, not by its subject.
-    let letter = Letter::answering(bob, &mail).text("Und noch einer.");
-    let (to, letter) = (letter.to.clone(), String::from_utf8(letter.bytes()).unwrap());
-    bob.send_raw(&[&to[0]], letter.replace("Bauantrag 17", "Ein anderer Betreff").as_bytes()).await;
+    answer_under_another_subject(bob, &mail, "Und noch einer.").await;
     anna.wait_for_words(&new, ghost, "Und noch einer.").await;
     assert_eq!(talk.heard().await, [] as [&str; 0], "that is another conversation");
 }
@@ -229,10 +235,7 @@ async fn an_answer_finds_its_room_after_two_upgrades() {
         anna.wait_for_member(&room, ghost, "leave").await;
         room = new;
     }
-    // By the mail alone that it answers, not by its subject.
-    let letter = Letter::answering(bob, &mail).text("Hier ist er.");
-    let (to, letter) = (letter.to.clone(), String::from_utf8(letter.bytes()).unwrap());
-    bob.send_raw(&[&to[0]], letter.replace("Bauantrag 17", "Ein anderer Betreff").as_bytes()).await;
+    answer_under_another_subject(bob, &mail, "Hier ist er.").await;
     anna.wait_for_words(&room, ghost, "Hier ist er.").await;
     assert_eq!(talk.heard().await, [] as [&str; 0], "that is another conversation");
 }

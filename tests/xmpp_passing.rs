@@ -1,23 +1,39 @@
 //! What leaves nothing behind, over a real Prosody: who writes, and what was read.
 
-use crate::common::{Setup, events::event_id, homeserver::Homeserver, servers, talk::Talk, until, wait::unique};
+use crate::common::{
+    Contact, Setup, Staff, events::event_id, homeserver::Homeserver, servers, talk::Talk, until, wait::unique,
+};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 
 const STATES: &str = "http://jabber.org/protocol/chatstates";
 
-/// How often Bob's client was told this of Anna, without any words.
+/// Whether a client was told this of somebody, without any words.
+fn is_state(told: &Value, state: &str) -> bool {
+    let xml = told["xml"].as_str().unwrap_or_default();
+    told["body"].is_null() && xml.contains(STATES) && xml.contains(state)
+}
+
+/// How often Bob's client was told this of Anna.
 fn told(talk: &Talk, state: &str) -> usize {
-    let is_it = |told: &&Value| {
-        let xml = told["xml"].as_str().unwrap_or_default();
-        told["body"].is_null() && xml.contains(STATES) && xml.contains(state)
-    };
-    talk.bob.told().iter().filter(is_it).count()
+    talk.bob.told().iter().filter(|told| is_state(told, state)).count()
 }
 
 async fn wait_for(talk: &Talk, state: &str, count: usize) {
     until(&format!("{count} of {state:?}"), async || (told(talk, state) >= count).then_some(())).await;
+}
+
+/// A conversation, with a colleague in the room who may read it and not write outside.
+async fn with_a_reader() -> (Talk, Staff) {
+    let mut setup = Setup::with_xmpp();
+    let tom = Staff::new("Tom").await;
+    setup.permissions.push(format!("{:?}: read", tom.id));
+    let talk = Talk::begin_with(setup).await;
+    talk.anna.invite(&talk.room, &tom.id).await;
+    tom.join(&talk.room).await;
+    talk.tell("Tom ist da").await;
+    (talk, tom)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,13 +130,7 @@ async fn a_word_on_who_writes_costs_no_write_to_the_database() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_not_write_outside_is_not_shown_as_writing() {
-    let mut setup = Setup::with_xmpp();
-    let tom = crate::common::Staff::new("Tom").await;
-    setup.permissions.push(format!("{:?}: read", tom.id));
-    let talk = Talk::begin_with(setup).await;
-    talk.anna.invite(&talk.room, &tom.id).await;
-    tom.join(&talk.room).await;
-    talk.tell("Tom ist da").await;
+    let (talk, tom) = with_a_reader().await;
     tom.write(&talk.room, true).await;
     tom.write(&talk.room, false).await;
     talk.anna.write(&talk.room, true).await;
@@ -160,13 +170,7 @@ async fn whether_staff_are_there_is_told_to_nobody_and_costs_nothing_beside_it()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_read_by_whom_may_not_write_outside_is_not_told() {
-    let mut setup = Setup::with_xmpp();
-    let tom = crate::common::Staff::new("Tom").await;
-    setup.permissions.push(format!("{:?}: read", tom.id));
-    let talk = Talk::begin_with(setup).await;
-    talk.anna.invite(&talk.room, &tom.id).await;
-    tom.join(&talk.room).await;
-    talk.tell("Tom ist da").await;
+    let (talk, tom) = with_a_reader().await;
     let (_, event) = talk.hear("Das liest Tom").await;
     tom.mark_read(&talk.room, "m.read", event_id(&event)).await;
     let (id, event) = talk.hear("Das liest Anna").await;
@@ -182,7 +186,7 @@ async fn what_was_read_by_whom_may_not_write_outside_is_not_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_just_come_is_shown_who_writes_as_well() {
-    let (talk, eve) = (Talk::begin().await, crate::common::Contact::new("Eve").await);
+    let (talk, eve) = (Talk::begin().await, Contact::new("Eve").await);
     let ghost = talk.fehmarn.slot().ghost_of("xmpp", &eve.address);
     talk.anna.write(&talk.room, true).await;
     wait_for(&talk, "composing", 1).await;
@@ -193,9 +197,5 @@ async fn who_has_just_come_is_shown_who_writes_as_well() {
     talk.anna.say(&talk.room, "Willkommen").await;
     eve.wait_for_words("Willkommen").await;
     talk.anna.write(&talk.room, true).await;
-    let is_it = |told: &Value| {
-        let xml = told["xml"].as_str().unwrap_or_default();
-        told["body"].is_null() && xml.contains(STATES) && xml.contains("composing")
-    };
-    eve.wait_for("who writes", is_it).await;
+    eve.wait_for("who writes", |told| is_state(told, "composing")).await;
 }

@@ -9,7 +9,7 @@
 //! | `relations` | what they do with messages that are there: edits, reactions, threads |
 //! | `outside` | somebody who has e-mail; `letter`: what they write, `mail`: what they get |
 //! | `contact` | somebody who has XMPP; `talk`: with whom a member of staff writes; `chat_room`: a group chat of theirs; `hall`: with staff in it |
-//! | `conversation` | both, who have begun to write to each other |
+//! | `conversation` | both, who have begun to write to each other; `sitting`: with a second person outside |
 //! | `lmtp` | a mail server that hands over mail |
 //! | `dns` | a name server |
 //! | `homeserver` | requests of a homeserver, made by hand; `forgetful`: one that answers as it is told |
@@ -42,6 +42,7 @@ pub mod process;
 pub mod put_off;
 mod relations;
 pub mod servers;
+pub mod sitting;
 pub mod slot;
 pub mod staff;
 pub mod talk;
@@ -56,5 +57,6 @@ pub use letter::Letter;
 pub use mail::Mail;
 pub use outside::Outside;
 pub use servers::servers;
+pub use sitting::Sitting;
 pub use staff::Staff;
 pub use wait::until;

@@ -373,7 +373,7 @@ fn the_words_of_somebody_outside_come_in_both_names_and_without_a_signature() {
     let text = String::from_utf8(mail.bytes).unwrap();
     let from = text.split("\r\n").find(|line| line.starts_with("From: ")).unwrap().to_owned();
     assert!(text.contains("<bauamt@kiel.example>\r\n"), "{from}");
-    assert!(!text.contains("\r\nBcc:"), "{text}");
+    assert!(!text.contains("\r\nBcc:") && !text.contains("-- \r\n"), "{text}");
     let parsed = mail_parser::MessageParser::default().parse(text.as_bytes()).unwrap();
     assert!(!parsed.body_text(0).unwrap().contains("https://kiel.example"), "{text}");
     let name = parsed.from().unwrap().first().unwrap().name().unwrap().to_owned();
