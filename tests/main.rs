@@ -60,6 +60,7 @@ mod senders;
 mod servers_folder;
 mod smtp;
 mod states;
+mod states_of_several;
 mod store;
 mod store_clock;
 mod store_commit;

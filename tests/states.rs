@@ -19,14 +19,14 @@ fn bot(fehmarn: &Fehmarn) -> String {
 }
 
 /// The states of a message so far.
-async fn states(anna: &Staff, room: &str, message: &str) -> Vec<Value> {
+pub async fn states(anna: &Staff, room: &str, message: &str) -> Vec<Value> {
     let is_it =
         |event: &Value| text(event, "/type") == STATUS && text(event, "/content/m.relates_to/event_id") == message;
     anna.events(room).await.into_iter().filter(is_it).collect()
 }
 
 /// Waits for the newest state of a message.
-async fn wait_for_state(anna: &Staff, room: &str, message: &str, state: &str) -> Value {
+pub async fn wait_for_state(anna: &Staff, room: &str, message: &str, state: &str) -> Value {
     until(state, async || {
         states(anna, room, message).await.pop().filter(|event| text(event, "/content/status") == state)
     })
@@ -40,7 +40,7 @@ async fn notices(anna: &Staff, room: &str) -> (Vec<Value>, Vec<Value>) {
 }
 
 /// A mail server reports on a mail of ours.
-async fn report(talk: &Conversation, id: &str, action: &str, status: &str) {
+pub async fn report(talk: &Conversation, id: &str, action: &str, status: &str) {
     let boundary = unique("boundary");
     let report = format!(
         "From: MAILER-DAEMON@example.org\r\nTo: {to}\r\nSubject: Bericht\r\nMIME-Version: 1.0\r\n\
@@ -264,38 +264,6 @@ async fn a_ghost_does_nothing_after_the_first_message_that_looks_as_if_it_was_re
     let talk = Conversation { fehmarn, anna, bob, ghost, room, first };
     report(&talk, &talk.first.message_id(), "delivered", "2.0.0").await;
     assert_eq!(talk.anna.wait_for_read(&talk.room, &talk.ghost).await, said);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_goes_to_several_people_is_sent_when_all_have_it() {
-    let mut setup = Setup::new();
-    setup.smtp.push("reports: failures".into());
-    let fehmarn = setup.start().await;
-    let (anna, bob, eve) = (Staff::new("Anna Muster").await, Outside::new("Bob"), Outside::new("Eve"));
-    let ghosts = [&bob, &eve].map(|person| fehmarn.slot().ghost(&person.address));
-    let nobody = fehmarn.slot().ghost("reject@example.org");
-    let room = anna.room("Sitzung", &[&ghosts[0], &ghosts[1]]).await;
-    for ghost in &ghosts {
-        anna.wait_for_member(&room, ghost, "join").await;
-    }
-    let both = anna.say(&room, "Für Sie beide").await;
-    wait_for_state(&anna, &room, &both, "SUCCESS").await;
-
-    anna.invite(&room, &nobody).await;
-    anna.wait_for_member(&room, &nobody, "join").await;
-    let three = anna.say(&room, "Für Sie drei").await;
-    wait_for_state(&anna, &room, &three, "FAIL_PERMANENT").await;
-    for person in [&bob, &eve] {
-        person.wait_for_text("Für Sie drei").await;
-    }
-    anna.kick(&room, &nobody).await;
-    let last = anna.say(&room, "Wieder für Sie beide").await;
-    wait_for_state(&anna, &room, &last, "SUCCESS").await;
-    for (message, expected) in [(&both, "SUCCESS"), (&three, "FAIL_PERMANENT"), (&last, "SUCCESS")] {
-        let states = states(&anna, &room, message).await;
-        let states: Vec<&str> = states.iter().map(|event| text(event, "/content/status")).collect();
-        assert_eq!(states, [expected]);
-    }
 }
 
 /// Between a homeserver that counts and real mail servers.

@@ -130,6 +130,7 @@ fn message(event: &ruma::EventId, remote: &str) -> Message {
         remote_user: RemoteUserId::new("bob@example.org"),
         remote_message: RemoteMessageId::new(remote),
         state: MessageState::Sent,
+        recipients: 1,
     }
 }
 

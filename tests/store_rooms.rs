@@ -62,6 +62,7 @@ async fn said(store: &Store, room: &RoomId, event: &ruma::EventId, id: &str) {
         remote_user: RemoteUserId::new("eve"),
         remote_message: id.clone(),
         state: MessageState::Sent,
+        recipients: 1,
     };
     let thread = ThreadState {
         room_id: room.to_owned(),

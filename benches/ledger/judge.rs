@@ -144,7 +144,12 @@ impl Verdict {
                     self.said_delivered += 1;
                     if due.is_empty() || due.iter().any(|one| first(one).is_none_or(|seen| seen.at > told.at)) {
                         self.said_delivered_wrongly += 1;
-                        self.fault(format!("{} was said to be delivered at {}, and was not", told.number, told.at));
+                        let came: Vec<_> =
+                            due.iter().map(|one| (one.conversation, first(one).map(|it| it.at))).collect();
+                        self.fault(format!(
+                            "{} was said to be delivered at {}; it came {came:?}",
+                            told.number, told.at
+                        ));
                     }
                 }
                 News::Failed => {

@@ -262,6 +262,7 @@ impl Posting<'_> {
             remote_user: arrival.from.clone(),
             remote_message: arrival.message.clone(),
             state: MessageState::Received,
+            recipients: 0,
         };
         let thread = ThreadState {
             room_id: place.room.clone(),

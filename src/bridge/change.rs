@@ -130,6 +130,7 @@ fn reaction(target: &Message, event_id: OwnedEventId, reactions: &Reactions) -> 
         remote_user: reactions.from.clone(),
         remote_message: reactions.message.clone(),
         state: MessageState::Received,
+        recipients: 0,
         ..target.clone()
     }
 }

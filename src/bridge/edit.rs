@@ -28,7 +28,7 @@ pub(super) struct Replaced {
 
 /// Whether people outside have got this, as far as anybody knows.
 pub(super) fn has_arrived(message: &Message) -> bool {
-    matches!(message.state, MessageState::Sent | MessageState::Delivered | MessageState::Read)
+    matches!(message.state, MessageState::Sent | MessageState::Relayed | MessageState::Delivered | MessageState::Read)
 }
 
 /// Puts new words in the place of this event's, or of an earlier correction of it. `false`: it is not there, or not the

@@ -1,6 +1,6 @@
 //! Sentences that Fehmarn itself says in a room, through a ghost that is there.
 
-use super::{Bridge, Text, inbox::own_row, outgoing::Outgoing, status::statuses, texts::Sentence};
+use super::{Bridge, Text, edit::has_arrived, inbox::own_row, outgoing::Outgoing, status::statuses, texts::Sentence};
 use crate::{
     failure::Failure,
     ids::SourceId,
@@ -109,7 +109,12 @@ impl Bridge {
             self.say_anew(source, notice, text).await?;
         }
         let said = |status: &SendStatus| SendStatus { words: Some(text.to_owned()), ..status.clone() };
-        let statuses: Vec<SendStatus> = notice.statuses.iter().map(said).collect();
+        let mut statuses: Vec<SendStatus> = notice.statuses.iter().map(said).collect();
+        if statuses.iter().any(|status| status.state == SendState::Sent) {
+            // That one of several people has it after all does not end the trouble with the others.
+            let gone = self.gone_to_all(statuses.iter().map(|status| &status.event), has_arrived).await?;
+            statuses.retain(|status| status.state != SendState::Sent || gone.get(&status.event) != Some(&false));
+        }
         self.show_all(source, &notice.room, &notice.ghost, &statuses).await
     }
 

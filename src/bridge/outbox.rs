@@ -346,7 +346,8 @@ fn done(
         connector: row.connector.clone(),
         remote_user: delivery.to.clone(),
         remote_message: sent.message.clone(),
-        state: MessageState::Sent,
+        state: if sent.receipt_follows { MessageState::Sent } else { MessageState::Relayed },
+        recipients: u32::try_from(outgoing.recipients()).unwrap_or(u32::MAX),
     };
     // A set of reactions takes the place of another: none of them can be taken back by itself, and no withdrawal can.
     let is_message = delivery.reactions.is_none() && delivery.takes_back.is_none() && !outgoing.is_of_room();
@@ -355,6 +356,7 @@ fn done(
         let as_said = |message: &Message| Message {
             remote_user: remote_user.clone(),
             remote_message: remote_message.clone(),
+            recipients: 0,
             ..message.clone()
         };
         let named: Vec<Message> = messages.iter().map(as_said).collect();

@@ -117,6 +117,12 @@ impl Outgoing {
         }
     }
 
+    /// To how many people the same was to go, over all networks.
+    pub(super) fn recipients(&self) -> usize {
+        let Delivery { audience, copies, .. } = &self.delivery;
+        audience.len() + copies.iter().filter(|to| !audience.contains(to)).count() + self.elsewhere
+    }
+
     /// Whether it says something, and does not only change what the room is.
     pub(super) fn is_of_room(&self) -> bool {
         matches!(self.purpose, Purpose::Topic | Purpose::Moderation { .. })

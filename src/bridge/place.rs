@@ -166,6 +166,7 @@ mod tests {
             remote_user: RemoteUserId::new(user),
             remote_message: id(remote),
             state: MessageState::Sent,
+            recipients: 1,
         }
     }
 

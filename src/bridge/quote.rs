@@ -185,6 +185,7 @@ mod tests {
             remote_user: RemoteUserId::new(user),
             remote_message: RemoteMessageId::new("m@x"),
             state,
+            recipients: 1,
         };
         let may = |crossed: &[Message], to: &str| may_see(crossed, event_id!("$1"), &RemoteUserId::new(to));
         let (sent, received) = (message("bob", MessageState::Sent), message("bob", MessageState::Received));

@@ -2,7 +2,7 @@
 
 use super::{
     Bridge, Text,
-    status::{Accepted, cause},
+    status::{Accepted, cause, is_settled},
     worker::Done,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     metrics,
     store::{Message, MessageState, NewRow, Row, Trouble},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 impl Bridge {
     /// Changes the state of the message, and shows its writer what they need to know.
@@ -41,13 +41,12 @@ impl Bridge {
         let mut done = Done::default();
         for message in last.into_values() {
             done.follow_up.extend(self.receipt_notice(row, message, receipt.state).await?);
-            match receipt.state {
-                ReceiptState::Delivered | ReceiptState::Read => self.show_as_read(message).await?,
-                // The network says no more than that it has taken it.
-                ReceiptState::Relayed if !self.is_passed_on(message).await? => {
-                    done.accepted = self.relayed(&sent, message);
-                }
-                _ => {}
+            if matches!(receipt.state, ReceiptState::Delivered | ReceiptState::Read) {
+                self.show_as_read(message).await?;
+            }
+            let is_settled = next_state(message.state, receipt.state).is_some_and(is_settled);
+            if is_settled && message.state == MessageState::Sent && !self.is_passed_on(message).await? {
+                done.accepted = self.settled(&sent, message, receipt.state);
             }
         }
         Ok(done)
@@ -97,11 +96,11 @@ impl Bridge {
         Ok(known.iter().any(|message| message.state == MessageState::Received))
     }
 
-    /// What clients are shown of a message of which no more will be heard. Several recipients are reported one by one: the
-    /// first of them stands for all.
-    fn relayed(&self, sent: &[Message], message: &Message) -> Option<Accepted> {
-        let people: BTreeSet<&RemoteUserId> = sent.iter().map(|message| &message.remote_user).collect();
-        if !self.status_events || people.first() != Some(&&message.remote_user) {
+    /// What clients are shown of a message of which no more will be heard. That it is there, a read receipt says: then
+    /// only others who were to get it may still have been waited for.
+    fn settled(&self, sent: &[Message], message: &Message, state: ReceiptState) -> Option<Accepted> {
+        let others = message.recipients > 1;
+        if !self.status_events || (state != ReceiptState::Relayed && !others) {
             return None;
         }
         let own = sent.iter().filter(|other| other.remote_user == message.remote_user);
@@ -110,7 +109,7 @@ impl Bridge {
             ghost: self.ghosts.ghost(&message.connector, &message.remote_user)?,
             network: message.connector.clone(),
             events: own.map(|message| message.event_id.clone()).collect(),
-            recipients: people.len(),
+            others,
         })
     }
 
@@ -133,9 +132,10 @@ fn trouble(message: &Message) -> Trouble {
 /// `None`: the report says nothing new.
 fn next_state(now: MessageState, said: ReceiptState) -> Option<MessageState> {
     match said {
+        ReceiptState::Relayed if now == MessageState::Sent => Some(MessageState::Relayed),
         ReceiptState::Delivered if now != MessageState::Read => Some(MessageState::Delivered),
         ReceiptState::Read => Some(MessageState::Read),
         ReceiptState::Failed(_) => Some(MessageState::Failed),
-        ReceiptState::Delivered | ReceiptState::Delayed | ReceiptState::Relayed | ReceiptState::Complaint => None,
+        ReceiptState::Relayed | ReceiptState::Delivered | ReceiptState::Delayed | ReceiptState::Complaint => None,
     }
 }

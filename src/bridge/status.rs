@@ -3,9 +3,7 @@
 //! Nothing waits for the good news. They are kept in memory only, and left out when there are too many: a client that
 //! hears nothing shows a message as sent. Bad news go the durable way, with the notice that tells them in words.
 
-use super::{
-    Bridge, edit::has_arrived, inbox::own_row, notice::txn_id, outgoing::Outgoing, texts::Sentence, worker::Done,
-};
+use super::{Bridge, inbox::own_row, notice::txn_id, outgoing::Outgoing, texts::Sentence, worker::Done};
 use crate::{
     failure::{Failure, Reason},
     ids::SourceId,
@@ -14,13 +12,13 @@ use crate::{
         status::{Cause, SendState, SendStatus},
     },
     message::Sent,
-    store::{NewRow, Row},
+    store::{Message, MessageState, NewRow, Row},
 };
 use futures_util::{FutureExt, StreamExt, stream};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeSet,
+    collections::HashMap,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -36,12 +34,12 @@ const AT_ONCE: usize = 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Accepted {
     pub room: OwnedRoomId,
-    /// A ghost that is in the room; the same for all recipients.
+    /// A ghost that is in the room.
     pub ghost: OwnedUserId,
     pub network: String,
     pub events: Vec<OwnedEventId>,
-    /// To how many people the same was to go, over all networks.
-    pub recipients: usize,
+    /// Whether others were to get the same. Then these are good news only when they have it too.
+    pub others: bool,
 }
 
 /// The good news on their way.
@@ -62,6 +60,11 @@ impl Statuses {
         // Too many wait: this one is left out.
         let _ = self.to_show.try_send(accepted);
     }
+}
+
+/// Whether no more will be heard of this, and nothing bad was.
+pub(super) fn is_settled(state: MessageState) -> bool {
+    matches!(state, MessageState::Relayed | MessageState::Delivered | MessageState::Read)
 }
 
 /// The payload of an inbox row of the kind `status`.
@@ -131,28 +134,21 @@ impl Bridge {
         if sent.receipt_follows || !self.status_events || outgoing.author.is_some() {
             return None;
         }
-        let delivery = &outgoing.delivery;
-        let copies = delivery.copies.iter().filter(|to| !delivery.audience.contains(to)).count();
-        let first = delivery.audience.first().and_then(|to| self.ghosts.ghost(&row.connector, to));
         Some(Accepted {
             room: outgoing.room.clone(),
-            ghost: first.unwrap_or_else(|| outgoing.ghost.clone()),
+            ghost: outgoing.ghost.clone(),
             network: row.connector.clone(),
             events: outgoing.parts.iter().map(|part| part.event.clone()).collect(),
-            recipients: delivery.audience.len() + copies + outgoing.elsewhere,
+            others: outgoing.recipients() > 1,
         })
     }
 
     async fn show_accepted(&self, accepted: &Accepted) -> Result<(), Failure> {
         let mut events = accepted.events.clone();
-        if accepted.recipients > 1 {
+        if accepted.others {
             // The last of several says it for all; should one have failed, nobody does.
-            let crossed = self.store.crossed(&events.iter().map(|event| &**event).collect::<Vec<_>>()).await?;
-            events.retain(|event| {
-                let of_event = crossed.iter().filter(|message| message.event_id == *event && has_arrived(message));
-                let people: BTreeSet<_> = of_event.map(|message| (&message.connector, &message.remote_user)).collect();
-                people.len() >= accepted.recipients
-            });
+            let gone = self.gone_to_all(events.iter(), |message| is_settled(message.state)).await?;
+            events.retain(|event| gone.get(event) == Some(&true));
         }
         if events.is_empty() || !self.bot_attends(&accepted.room, &accepted.ghost).await? {
             return Ok(());
@@ -163,6 +159,24 @@ impl Bridge {
             self.send_status(&source, &accepted.room, &self.bot, 0, &status).await?;
         }
         Ok(())
+    }
+
+    /// Of each of these events that is known to have gone out: whether it has gone as far as `has` says with everybody who
+    /// was to get it.
+    pub(super) async fn gone_to_all(
+        &self,
+        events: impl Iterator<Item = &OwnedEventId>,
+        has: impl Fn(&Message) -> bool,
+    ) -> Result<HashMap<OwnedEventId, bool>, Failure> {
+        let crossed = self.store.crossed(&events.map(|event| &**event).collect::<Vec<_>>()).await?;
+        // How many were to get it, and how many have it.
+        let mut people: HashMap<OwnedEventId, (u32, u32)> = HashMap::new();
+        for message in crossed.into_iter().filter(|message| message.recipients > 0) {
+            let has_it = u32::from(has(&message));
+            let (wanted, served) = people.entry(message.event_id).or_default();
+            (*wanted, *served) = ((*wanted).max(message.recipients), *served + has_it);
+        }
+        Ok(people.into_iter().map(|(event, (wanted, served))| (event, served >= wanted)).collect())
     }
 
     /// Shows a state durably: by the bot, else by a ghost.

@@ -18,14 +18,18 @@ pub struct Message {
     pub remote_user: RemoteUserId,
     pub remote_message: RemoteMessageId,
     pub state: MessageState,
+    /// How many people were to get what the event says, over all networks. 0: another name of one of them, or an arrival.
+    pub recipients: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageState {
     /// Came from the remote side.
     Received,
-    /// Accepted by the remote side.
+    /// Accepted by the remote side, which may say more.
     Sent,
+    /// Accepted by the remote side, which says no more than that.
+    Relayed,
     Delivered,
     /// Shown to the recipient.
     Read,
@@ -38,6 +42,7 @@ impl MessageState {
         match self {
             Self::Received => "received",
             Self::Sent => "sent",
+            Self::Relayed => "relayed",
             Self::Delivered => "delivered",
             Self::Read => "read",
             Self::Failed => "failed",
@@ -45,7 +50,7 @@ impl MessageState {
     }
 
     pub(super) fn parse(text: &str) -> Self {
-        [Self::Received, Self::Delivered, Self::Read, Self::Failed]
+        [Self::Received, Self::Relayed, Self::Delivered, Self::Read, Self::Failed]
             .into_iter()
             .find(|state| state.as_str() == text)
             .unwrap_or(Self::Sent)
@@ -75,7 +80,7 @@ impl ThreadState {
     }
 }
 
-const MESSAGE: &str = "event_id, room_id, thread, connector, remote_user, remote_message, state";
+const MESSAGE: &str = "event_id, room_id, thread, connector, remote_user, remote_message, state, recipients";
 const THREAD: &str = "room_id, thread, connector, subject, root, last, previous";
 
 impl Store {
@@ -148,6 +153,7 @@ fn read_message(row: &AnyRow) -> Result<Message, Error> {
         remote_user: RemoteUserId::new(row.try_get::<String, _>(4)?),
         remote_message: RemoteMessageId::new(row.try_get::<String, _>(5)?),
         state: MessageState::parse(&row.try_get::<String, _>(6)?),
+        recipients: u32::try_from(row.try_get::<i64, _>(7)?).unwrap_or_default(),
     })
 }
 
@@ -205,9 +211,10 @@ impl Tx {
     pub(super) async fn insert_messages(&mut self, messages: &[&Message]) -> Result<(), Error> {
         let at = now();
         for (n, chunk) in messages.chunks(sql::ROWS_AT_ONCE).enumerate() {
-            let values = sql::values(chunk.len(), 8);
+            let values = sql::values(chunk.len(), 9);
             let mut query = sql::query(format!(
-                "INSERT INTO messages (event_id, connector, remote_user, remote_message, room_id, thread, state, at)
+                "INSERT INTO messages
+                     (event_id, connector, remote_user, remote_message, room_id, thread, state, recipients, at)
                  VALUES {values} ON CONFLICT (event_id, connector, remote_user) DO NOTHING"
             ));
             for (place, message) in chunk.iter().enumerate() {
@@ -219,6 +226,7 @@ impl Tx {
                     .bind(message.room_id.as_str())
                     .bind(root_text(message.thread.as_ref()))
                     .bind(message.state.as_str())
+                    .bind(i64::from(message.recipients))
                     // Several events may be one remote message: they keep their order.
                     .bind(at + (n * sql::ROWS_AT_ONCE + place) as i64);
             }

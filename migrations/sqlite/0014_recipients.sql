@@ -1,0 +1,2 @@
+-- How many people were to get what the event says, over all networks: it is sent when all of them have it.
+ALTER TABLE messages ADD COLUMN recipients INTEGER NOT NULL DEFAULT 1;
