@@ -3,7 +3,9 @@
 use crate::common::{
     Conversation, Fehmarn, Letter, Mail, Outside, Setup, Sitting, Staff, body,
     events::{bodies, event_id, text},
+    gate::Gate,
     identity::{self, Identity},
+    servers, until,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -35,6 +37,44 @@ async fn when_the_last_of_the_staff_has_left_an_answer_brings_them_back_into_the
     anna.say(&room, "Danke.").await;
     eve.wait_for_text("Danke.").await;
     assert_eq!(anna.invitations().await, 0, "there is no second room");
+}
+
+/// The homeserver pushes through the gate.
+async fn behind_a_gate() -> (Setup, Gate) {
+    let mut setup = Setup::new();
+    let mut gate = Gate::new(setup.slot.listen_port, setup.slot.spare_ports[0]);
+    setup.listen_port = setup.slot.spare_ports[0];
+    gate.open().await;
+    (setup, gate)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_when_the_last_of_the_staff_has_just_left_brings_them_back() {
+    let (setup, mut gate) = behind_a_gate().await;
+    let talk = Conversation::begin(setup.start().await).await;
+    let (anna, room) = (&talk.anna, &talk.room);
+    // Fehmarn does not learn of it.
+    gate.close().await;
+    anna.leave(room).await;
+    talk.bob.send(talk.answer("Sind Sie noch da?")).await;
+    let ghost: String = url::form_urlencoded::byte_serialize(talk.ghost.as_bytes()).collect();
+    let path = format!("_matrix/client/v3/rooms/{room}/messages?dir=b&user_id={ghost}");
+    let (url, token) = (format!("{}/{path}", servers().synapse.url), talk.fehmarn.slot().registered("as_token"));
+    until("the answer in the room", async || {
+        let answer = reqwest::Client::new().get(&url).bearer_auth(&token).send().await.ok()?;
+        answer.text().await.ok()?.contains("Sind Sie noch da?").then_some(())
+    })
+    .await;
+    gate.open().await;
+    assert_eq!(&anna.wait_for_invitation(&talk.ghost).await, room);
+    anna.join(room).await;
+    anna.wait_for_words(room, &talk.ghost, "Sind Sie noch da?").await;
+
+    anna.leave(room).await;
+    let looks = async || talk.fehmarn.rows("left").len();
+    until("the look afterwards", async || (looks().await == 1).then_some(())).await;
+    until("its end", async || (looks().await == 0).then_some(())).await;
+    assert_eq!(anna.invitations().await, 0, "nobody has written since");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,7 @@ mod inbox;
 mod join;
 mod language;
 mod late;
+mod left;
 mod limit;
 mod looks;
 mod lookup;

@@ -114,7 +114,9 @@ impl Bridge {
                     let portal = portals.entry(event.room.clone()).or_default();
                     let for_good = *membership == Change::Ban;
                     self.sent_away_here(event, portal, user, for_good, reason.as_deref(), work);
-                    self.gone(tx, &event.room, portal, user).await
+                    self.gone(tx, &event.room, portal, user).await?;
+                    work.inbox.extend(self.left_row(event, portal, user));
+                    Ok(())
                 }
                 _ => Ok(()),
             };
