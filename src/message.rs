@@ -316,7 +316,7 @@ pub struct Original {
 }
 
 /// What the network said later of a delivery.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
     pub message: RemoteMessageId,
     /// The recipient it speaks of; `None` where the network does not say.
@@ -344,7 +344,8 @@ pub struct ReadMark {
     pub message: RemoteMessageId,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ReceiptState {
     /// Handed on to a server that will say no more.
     Relayed,

@@ -11,6 +11,7 @@ use crate::common::{
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use sqlx::{ConnectOptions, sqlite::SqliteConnectOptions};
 
 const STATUS: &str = "com.beeper.message_send_status";
 
@@ -242,6 +243,25 @@ async fn a_report_that_a_mail_was_handed_on_is_a_state_and_one_that_it_is_there_
     report(&talk, &mail, "delivered", "2.0.0").await;
     assert_eq!(anna.wait_for_read(room, &talk.ghost).await, said);
     assert_eq!(states(anna, room, &said).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_is_faster_than_its_message_is_written_down_is_not_lost() {
+    let talk = without_reports().await;
+    let path = talk.fehmarn.setup().database_path();
+    let mut database = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
+    let said = talk.anna.say(&talk.room, "Kommt an").await;
+    let mail = talk.bob.wait_for_text("Kommt an").await.message_id();
+    wait_for_state(&talk.anna, &talk.room, &said, "SUCCESS").await;
+    let mut name = async |now: &str, before: &str| {
+        let renamed = sqlx::query("UPDATE messages SET remote_message = $1 WHERE remote_message = $2");
+        renamed.bind(now).bind(before).execute(&mut database).await.unwrap().rows_affected()
+    };
+    assert_eq!(name("not yet", &mail).await, 1);
+    report(&talk, &mail, "delivered", "2.0.0").await;
+    until("another look", async || (talk.fehmarn.rows("report").len() == 1).then_some(())).await;
+    assert_eq!(name(&mail, "not yet").await, 1);
+    assert_eq!(talk.anna.wait_for_read(&talk.room, &talk.ghost).await, said);
 }
 
 #[tokio::test(flavor = "multi_thread")]

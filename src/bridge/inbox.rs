@@ -8,6 +8,7 @@ use super::{
     left::Left,
     looks::Look,
     original::Wanted,
+    receipt::Report,
     relay::Relay,
     remote_room::{Expel, Readmission},
     status::Shown,
@@ -58,6 +59,7 @@ impl Bridge {
             "looks" => self.renew_looks(&payload::<Look>(row)?).await.map(|()| Done::default()),
             "original" => self.show_original(row, &payload::<Wanted>(row)?).await.map(|()| Done::default()),
             "relay" => self.pass_on(row, &payload::<Relay>(row)?).await.map(|()| Done::default()),
+            "report" => self.take_report(row, &payload::<Report>(row)?).await,
             "again" => self.send_again(row, &payload::<Again>(row)?).await,
             "status" => self.show(&row.source, &payload::<Shown>(row)?).await,
             "notice" => self.say(&row.source, &payload::<Notice>(row)?).await.map(|()| Done::default()),
@@ -76,7 +78,7 @@ impl Bridge {
         };
         match connector.read(&raw, row.attempts).await? {
             Inbound::Message(arrival) => self.deliver_arrival(row, &arrival).await,
-            Inbound::Receipt(receipt) => self.take_receipt(row, &receipt).await,
+            Inbound::Receipt(receipt) => self.take_receipt(row, receipt).await,
             Inbound::TakenBack(gone) => self.hide(row, &gone).await,
             Inbound::Reactions(reactions) => self.show_reactions(row, &reactions).await,
             Inbound::InRoom(in_room) => self.happened(row, &in_room).await,

@@ -7,21 +7,58 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    ids::RemoteUserId,
+    ids::{RemoteUserId, SourceId},
     matrix::{
         Error,
         status::{Cause, SendState},
     },
     message::{Receipt, ReceiptState},
     metrics,
-    store::{Message, MessageState, NewRow, Row, Trouble},
+    store::{Message, MessageState, NewRow, Row, Trouble, now},
 };
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, time::Duration};
+
+/// A report can be faster than what it speaks of is written down.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// The payload of an inbox row of the kind `report`: what was said of a message that was not known then.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Report {
+    connector: String,
+    receipt: Receipt,
+}
+
+impl Report {
+    /// Nobody waits behind it.
+    fn row(&self, row: &Row) -> NewRow {
+        let source = format!("report {}", row.source);
+        NewRow {
+            kind: "report",
+            connector: "matrix".into(),
+            lane: source.clone(),
+            source: SourceId::new(source),
+            target: row.target.clone(),
+            room: None,
+            payload: serde_json::to_vec(self).unwrap_or_default(),
+            due_at: now() + LOOK_AGAIN.as_millis() as i64,
+        }
+    }
+}
 
 impl Bridge {
+    pub(super) async fn take_receipt(&self, row: &Row, receipt: Receipt) -> Result<Done, Failure> {
+        let report = Report { connector: row.connector.clone(), receipt };
+        if self.store.messages(&report.connector, &report.receipt.message).await?.is_empty() {
+            return Ok(Done { follow_up: vec![report.row(row)], ..Done::default() });
+        }
+        self.take_report(row, &report).await
+    }
+
     /// Changes the state of the message, and shows its writer what they need to know.
-    pub(super) async fn take_receipt(&self, row: &Row, receipt: &Receipt) -> Result<Done, Failure> {
-        let sent = self.store.messages(&row.connector, &receipt.message).await?;
+    pub(super) async fn take_report(&self, row: &Row, report: &Report) -> Result<Done, Failure> {
+        let Report { connector, receipt } = report;
+        let sent = self.store.messages(connector, &receipt.message).await?;
         let concerned = sent.iter().filter(|message| {
             let is_to = |to: &RemoteUserId| to.address() == message.remote_user.address();
             message.state != MessageState::Received && receipt.to.as_ref().is_none_or(is_to)
@@ -31,12 +68,12 @@ impl Bridge {
         for message in concerned {
             if let Some(state) = next_state(message.state, receipt.state) {
                 self.store.set_message_state(message, state).await?;
-                self.count_receipt(row, receipt.state);
+                self.count_receipt(connector, receipt.state);
             }
             last.insert(&message.remote_user, message);
         }
         if last.is_empty() {
-            tracing::warn!(connector = %row.connector, row = row.id, "a report speaks of a message that is not known");
+            tracing::warn!(connector, row = row.id, "a report speaks of a message that is not known");
         }
         let mut done = Done::default();
         for message in last.into_values() {
@@ -52,14 +89,14 @@ impl Bridge {
         Ok(done)
     }
 
-    fn count_receipt(&self, row: &Row, state: ReceiptState) {
+    fn count_receipt(&self, connector: &str, state: ReceiptState) {
         let (outcome, reason) = match state {
             ReceiptState::Delivered => ("delivered", ""),
             ReceiptState::Read => ("read", ""),
             ReceiptState::Failed(reason) => ("failed", reason.key()),
             _ => return,
         };
-        metrics::delivery(self.connector_name(&row.connector), outcome, reason);
+        metrics::delivery(self.connector_name(connector), outcome, reason);
     }
 
     async fn receipt_notice(

@@ -62,6 +62,8 @@ impl Gate {
             // Only then is the port free.
             let _ = listening.await;
         }
+        // Nor would a connection notice that the gate was closed, if it were opened again at once.
+        self.state.closed().await;
     }
 
     /// What is connected never hears anything again, not even an end; who connects anew gets through.
