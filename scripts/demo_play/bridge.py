@@ -24,7 +24,7 @@ class Bridge:
     def build(self):
         if shutil.which("cargo") is None:
             raise Trouble("cargo is not in PATH: Rust is needed to build Fehmarn")
-        if subprocess.run(["cargo", "build", "--release", "--locked", "--bin", "fehmarn"], cwd=CHECKOUT).returncode:
+        if subprocess.run(["cargo", "build", "--locked", "--bin", "fehmarn"], cwd=CHECKOUT).returncode:
             raise Trouble("the build failed")
 
     def configure(self):

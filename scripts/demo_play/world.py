@@ -9,7 +9,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 FOLDER = CHECKOUT / ".demo"
 SERVERS = CHECKOUT / "scripts" / "servers" / "servers.py"
 TARGET = CHECKOUT / os.environ.get("CARGO_TARGET_DIR", "target")
-FEHMARN = TARGET / "release" / "fehmarn"
+# The build of the tests: an optimised one takes three times as long.
+FEHMARN = TARGET / "debug" / "fehmarn"
 
 SERVER_NAME = "demo.test"
 # The staff member.
