@@ -30,6 +30,11 @@ impl Process {
         self.status("VmRSS:")
     }
 
+    /// What of that is its own, in MiB: the rest are pages of the program's file, which the kernel can drop and read again.
+    pub fn own_memory(self) -> anyhow::Result<f64> {
+        self.status("RssAnon:")
+    }
+
     /// The most memory that it ever had in use, in MiB.
     pub fn peak_memory(self) -> anyhow::Result<f64> {
         self.status("VmHWM:")

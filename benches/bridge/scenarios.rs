@@ -74,6 +74,7 @@ async fn play(
     eprintln!("bench: the process is {}", process.0);
     tokio::time::sleep(SETTLE).await;
     report.row("memory, idle after the start", "MiB", process.memory()?, None);
+    report.row("memory, idle after the start: its own", "MiB", process.own_memory()?, None);
     let took = stage.open_rooms().await?;
     report.row("ghosts registered and joined", "per s", stage.size.pairs as f64 / took.as_secs_f64(), None);
 
@@ -221,6 +222,7 @@ async fn outage(
     let phase = stage.write(stage.size.burst, None).await?;
     tokio::time::sleep(2 * SETTLE).await;
     report.row("memory, a burst in the queue", "MiB", fehmarn.process().memory()?, None);
+    report.row("memory, a burst in the queue: its own", "MiB", fehmarn.process().own_memory()?, None);
     report.row("memory, most ever", "MiB", fehmarn.process().peak_memory()?, None);
     let took = fehmarn.stop().await?;
     report.row("stop, a burst in the queue", "ms", millis(took), None);

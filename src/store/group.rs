@@ -75,7 +75,7 @@ async fn write_and_commit(mut tx: Tx, items: &[Item]) -> Result<Vec<Answer>, Err
     Accept::write(&mut tx, &accepts).await?;
     let mut outbox = outbox.claim_more(&mut tx, Queue::Outbox).await?.into_iter();
     let mut inbox = inbox.claim_more(&mut tx, Queue::Inbox).await?.into_iter();
-    tx.commit().await?;
+    tx.commit_whole().await?;
     let answer = |item: &Item| match item.finish()?.queue {
         Queue::Outbox => outbox.next().flatten(),
         Queue::Inbox => inbox.next().flatten(),

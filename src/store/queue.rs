@@ -230,9 +230,11 @@ impl Tx {
         let now = now();
         // A bound limit would make SQLite compile the statement anew whenever it changes.
         let found = sql::query(format!(
-            "SELECT id, kind, connector, lane, source_id, target, payload, attempts, created_at, room_id FROM {table}
-             WHERE ready = 1 AND due_at <= $1 ORDER BY due_at, id LIMIT {limit}"
+            "UPDATE {table} SET due_at = $1, attempts = attempts + 1, leased = 1 WHERE id IN
+                 (SELECT id FROM {table} WHERE ready = 1 AND due_at <= $2 ORDER BY due_at, id LIMIT {limit})
+             RETURNING id, kind, connector, lane, source_id, target, payload, attempts, created_at, room_id"
         ))
+        .bind(now + lease.as_millis() as i64)
         .bind(now)
         .fetch_all(&mut self.connection)
         .await?;
@@ -240,20 +242,6 @@ impl Tx {
         let left = rows.len() >= limit;
         self.pending(queue).grew &= left;
         self.pending(queue).left = Some(left);
-        for chunk in rows.chunks_mut(sql::ROWS_AT_ONCE) {
-            for row in chunk.iter_mut() {
-                row.attempts = row.attempts.saturating_add(1);
-            }
-            let (list, bound) = sql::any_of(2, chunk);
-            let mut update = sql::query(format!(
-                "UPDATE {table} SET due_at = $1, attempts = attempts + 1, leased = 1 WHERE id IN ({list})"
-            ))
-            .bind(now + lease.as_millis() as i64);
-            for row in bound {
-                update = update.bind(row.id);
-            }
-            update.execute(&mut self.connection).await?;
-        }
         rows.sort_unstable_by_key(|row| row.id);
         if queue == Queue::Outbox {
             self.add_threads(rows.iter_mut()).await?;

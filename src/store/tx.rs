@@ -99,7 +99,8 @@ impl Tx {
         }
     }
 
-    async fn commit_whole(mut self) -> Result<(), Error> {
+    /// As [`commit`](Self::commit), for a task that nobody stops.
+    pub(super) async fn commit_whole(mut self) -> Result<(), Error> {
         for queue in [Queue::Outbox, Queue::Inbox] {
             self.settle(queue).await?;
         }
