@@ -64,6 +64,7 @@ mod states_of_several;
 mod store;
 mod store_clock;
 mod store_commit;
+mod store_hurry;
 mod store_not_now;
 mod store_people;
 mod store_pushed;

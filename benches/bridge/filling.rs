@@ -8,8 +8,8 @@ use std::{
 
 /// As long as the payload of a short message.
 const PAYLOAD_BYTES: i64 = 600;
-/// When the waiting rows fall due: not in this run.
-const LATER: Duration = Duration::from_secs(86_400);
+/// When the waiting rows fall due: not in this run, and no later than any row may wait.
+const LATER: Duration = Duration::from_secs(3600);
 
 /// Puts so many ghosts, and as many waiting rows of as many lanes, into a database that Fehmarn has made.
 pub async fn fill(database: &Path, count: i64) -> anyhow::Result<()> {
@@ -28,7 +28,7 @@ pub async fn fill(database: &Path, count: i64) -> anyhow::Result<()> {
         "{numbers} INSERT INTO outbox (kind, connector, lane, source_id, target, room_id, payload, attempts, due_at,
          created_at, last_error, dead, ready, leased)
          SELECT 'delivery', 'email', 'far ' || n, 'far ' || n, 'far' || n || '@far.example', '!far' || n || ':bench.local',
-         zeroblob($2), 3, $3 + n, $4, 'unreachable: no answer', 0, 1, 0 FROM numbers"
+         zeroblob($2), 3, $3, $4, 'mailbox-full: 452 4.2.2', 0, 1, 0 FROM numbers"
     );
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
     for statement in [ghosts, members, rows] {

@@ -73,6 +73,10 @@ impl Reached {
         !sides.contains(side) && sides.insert(side.clone())
     }
 
+    fn knows(&self, side: &Side) -> bool {
+        self.sides().contains(side)
+    }
+
     fn sides(&self) -> MutexGuard<'_, HashSet<Side>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -170,7 +174,7 @@ impl Worker {
 
     /// Works off one row after the other, as long as there are any. The slot is held until the outcome of each is
     /// durable: after a crash no more than the slots' number of deliveries are repeated.
-    async fn work(&self, first: Row, _slot: OwnedSemaphorePermit) {
+    async fn work(self: &Arc<Self>, first: Row, _slot: OwnedSemaphorePermit) {
         let mut next = Some(first);
         while let Some(row) = next {
             let under_way = match self.enter(&row) {
@@ -199,7 +203,7 @@ impl Worker {
         self.crowds.enter(place, most_slow(connector.capabilities().concurrency), Instant::now()).map(Some)
     }
 
-    async fn attempt(&self, row: &Row) -> (Finished, Option<Accepted>) {
+    async fn attempt(self: &Arc<Self>, row: &Row) -> (Finished, Option<Accepted>) {
         let attempt = async {
             match self.queue {
                 Queue::Outbox => self.bridge.attempt_delivery(row).await,
@@ -211,7 +215,7 @@ impl Worker {
             Ok(Err(_)) => Err(Failure::transient(Reason::Internal, FAULT)),
             Err(_) => Err(Failure::transient(Reason::Unreachable, "no end within five minutes")),
         };
-        self.watch(row, &result).await;
+        self.watch(row, &result);
         let accepted = result.as_mut().ok().and_then(|done| done.accepted.take());
         (finish(&self.bridge, self.queue, row, result), accepted)
     }
@@ -232,28 +236,39 @@ impl Worker {
     }
 
     /// When the other side can be reached again, what waited for it need not wait out its back-off.
-    async fn watch(&self, row: &Row, result: &Result<Done, Failure>) {
+    fn watch(self: &Arc<Self>, row: &Row, result: &Result<Done, Failure>) {
         let side = match self.queue {
-            Queue::Outbox => Side { connector: row.connector.clone(), server: self.server(row, &row.target) },
+            Queue::Outbox => {
+                Side { connector: row.connector.clone(), server: self.server(&row.connector, &row.target) }
+            }
             Queue::Inbox => Side::default(),
         };
         match result {
             Err(failure) if failure.reason == Reason::Unreachable => self.reached.lose(&side),
             Ok(_) if self.reached.find(&side) => {
-                let is_there = |target: &str| side.server.is_empty() || self.server(row, target) == side.server;
-                match self.bridge.store.hurry(self.queue, &side.connector, is_there).await {
-                    Ok(0) => {}
-                    Ok(rows) => tracing::info!(queue = self.queue.table(), ?side, rows, "can be reached again"),
-                    Err(error) => tracing::warn!(%error, "what waited goes on waiting for its time"),
-                }
+                // Many may wait, and this row is not to wait for them.
+                let worker = self.clone();
+                self.tasks.spawn(async move { worker.stop.run_until_cancelled(worker.hurry(&side)).await });
             }
             _ => {}
         }
     }
 
-    /// The server that takes what goes to this target of the row's connector.
-    fn server(&self, row: &Row, target: &str) -> String {
-        let connector = self.bridge.connectors.get(row.connector.as_str());
+    async fn hurry(&self, side: &Side) {
+        let is_there = |target: &str| {
+            // It may be lost again before all of them had their turn.
+            self.reached.knows(side) && (side.server.is_empty() || self.server(&side.connector, target) == side.server)
+        };
+        match self.bridge.store.hurry(self.queue, &side.connector, is_there).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(queue = self.queue.table(), ?side, rows, "can be reached again"),
+            Err(error) => tracing::warn!(%error, "what waited goes on waiting for its time"),
+        }
+    }
+
+    /// The server that takes what goes to this target of a connector.
+    fn server(&self, connector: &str, target: &str) -> String {
+        let connector = self.bridge.connectors.get(connector);
         connector.map(|connector| connector.side(&RemoteUserId::new(target))).unwrap_or_default()
     }
 }
