@@ -6,6 +6,7 @@ use super::{
     event::Event,
     outgoing::{Outgoing, Part, Purpose, Words, addressed},
     quote::beginning,
+    status::is_settled,
     work::{Scene, Work},
 };
 use crate::{
@@ -28,7 +29,7 @@ pub(super) struct Replaced {
 
 /// Whether people outside have got this, as far as anybody knows.
 pub(super) fn has_arrived(message: &Message) -> bool {
-    matches!(message.state, MessageState::Sent | MessageState::Relayed | MessageState::Delivered | MessageState::Read)
+    message.state == MessageState::Sent || is_settled(message.state)
 }
 
 /// Puts new words in the place of this event's, or of an earlier correction of it. `false`: it is not there, or not the

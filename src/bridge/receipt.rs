@@ -48,17 +48,23 @@ impl Report {
 
 impl Bridge {
     pub(super) async fn take_receipt(&self, row: &Row, receipt: Receipt) -> Result<Done, Failure> {
+        let sent = self.store.messages(&row.connector, &receipt.message).await?;
         let report = Report { connector: row.connector.clone(), receipt };
-        if self.store.messages(&report.connector, &report.receipt.message).await?.is_empty() {
+        if sent.is_empty() {
             return Ok(Done { follow_up: vec![report.row(row)], ..Done::default() });
         }
-        self.take_report(row, &report).await
+        self.apply_report(row, &report, &sent).await
     }
 
-    /// Changes the state of the message, and shows its writer what they need to know.
     pub(super) async fn take_report(&self, row: &Row, report: &Report) -> Result<Done, Failure> {
+        let sent = self.store.messages(&report.connector, &report.receipt.message).await?;
+        self.apply_report(row, report, &sent).await
+    }
+
+    /// Changes the state of the message, and shows its writer what they need to know. `sent`: what is known of it, for each
+    /// recipient.
+    async fn apply_report(&self, row: &Row, report: &Report, sent: &[Message]) -> Result<Done, Failure> {
         let Report { connector, receipt } = report;
-        let sent = self.store.messages(connector, &receipt.message).await?;
         let concerned = sent.iter().filter(|message| {
             let is_to = |to: &RemoteUserId| to.address() == message.remote_user.address();
             message.state != MessageState::Received && receipt.to.as_ref().is_none_or(is_to)
@@ -83,7 +89,7 @@ impl Bridge {
             }
             let is_settled = next_state(message.state, receipt.state).is_some_and(is_settled);
             if is_settled && message.state == MessageState::Sent && !self.is_passed_on(message).await? {
-                done.accepted = self.settled(&sent, message, receipt.state);
+                done.accepted = self.settled(sent, message, receipt.state);
             }
         }
         Ok(done)
