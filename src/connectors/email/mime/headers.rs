@@ -4,7 +4,8 @@ use super::{parameters, words};
 use crate::connectors::email::{address, text::clean};
 use crate::ids::{RemoteMessageId, RemoteUserId};
 use mail_parser::{Address, ContentType, HeaderName, HeaderValue, Message, MessageParser, MimeHeaders};
-use std::borrow::Cow;
+use memchr::memchr;
+use std::{borrow::Cow, iter};
 
 /// What is read of a header, in bytes; what stands behind it is not seen. Mail servers allow less, and LMTP refuses more.
 pub const HEADER: usize = 256 * 1024;
@@ -28,7 +29,7 @@ impl<'x> Headers<'x> {
 
     /// Whether the header of a mail is longer than what is read of one.
     pub fn is_too_long(raw: &[u8]) -> bool {
-        split(raw).0.len() > HEADER
+        raw.len() > HEADER && split(raw).0.len() > HEADER
     }
 
     /// The Message-ID without its brackets; `None` if there is none that could be answered to.
@@ -175,7 +176,7 @@ pub fn split(raw: &[u8]) -> (&[u8], &[u8]) {
     let at = |end: usize| raw.split_at_checked(end).unwrap_or((&[], raw));
     let mut last_field = None;
     let mut end = 0;
-    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+    for line in lines(raw) {
         if matches!(line, b"\n" | b"\r\n") {
             return at(end + line.len());
         }
@@ -187,17 +188,27 @@ pub fn split(raw: &[u8]) -> (&[u8], &[u8]) {
     (raw, &[])
 }
 
+/// The lines with their ends. Not by the standard library, which looks at each byte alone.
+fn lines(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = raw;
+    iter::from_fn(move || {
+        let end = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+        let (line, after) = rest.split_at_checked(end)?;
+        rest = after;
+        (!line.is_empty()).then_some(line)
+    })
+}
+
 /// A field, a line that goes on with one, or the mark of a mailbox file.
 fn may_be_in_header(line: &[u8]) -> bool {
     let is_field = || {
-        let name = line.split(|byte| *byte == b':').next().map(<[u8]>::trim_ascii_end);
-        line.contains(&b':') && name.is_some_and(|name| !name.is_empty() && name.iter().all(u8::is_ascii_graphic))
+        let name = memchr(b':', line).and_then(|colon| line.get(..colon)).map(<[u8]>::trim_ascii_end);
+        name.is_some_and(|name| !name.is_empty() && name.iter().all(u8::is_ascii_graphic))
     };
-    line.starts_with(b" ")
-        || line.starts_with(b"\t")
+    is_field()
+        || matches!(line.first(), Some(b' ' | b'\t'))
         || line.starts_with(b"From ")
         || line.starts_with(b">From ")
-        || is_field()
 }
 
 /// Where the last line begins, above the first empty one, that is a known field.

@@ -2,20 +2,23 @@
 
 use super::{
     contact,
-    head::folded,
+    head::{folded, folded_start, small},
     page::{PICTURE, SIGNATURE_END, is_own, is_quoted, is_rule},
 };
-use std::{collections::BTreeSet, sync::LazyLock};
 
 /// The longest signature, in lines; what is longer may be a letter with a dash in it.
 const SIGNATURE_LINES: usize = 15;
 /// How far from the end a notice may begin, in lines.
 const NOTICE_LINES: usize = 60;
+/// How much of a line is looked at for one, in characters.
+const NOTICE_LINE: usize = 2000;
 /// One thing is found in each round.
 const ROUNDS: usize = 8;
 /// The longest line that a program adds, in bytes, and in how many lines it may be broken.
 const PROGRAM: usize = 220;
 const PROGRAM_LINES: usize = 3;
+/// So many characters tell nearly every line that somebody wrote from what a program adds.
+const BEGIN: usize = 8;
 /// How what a program adds begins, what one of it contains, and its most words: a sentence of the sender is longer.
 const PROGRAMS: &[(&str, &[&str], usize)] = &[
     ("von meinem", &["gesendet"], 6),
@@ -139,24 +142,17 @@ fn is_broken_program(lines: &[&str]) -> bool {
 pub fn is_of_program(line: &str) -> bool {
     let is_frame = |c: char| is_rule(c) || c.is_whitespace() || c == PICTURE || "<>()[]".contains(c);
     let line = line.trim_matches(is_frame);
-    if line.len() > PROGRAM || !begins_like_program(line) {
+    let begin = folded_start(line, BEGIN);
+    let begins = |start: &str| start.bytes().zip(begin.bytes()).all(|(a, b)| a == b);
+    let mut likely = PROGRAMS.iter().filter(|(start, ..)| begins(start)).peekable();
+    if line.len() > PROGRAM || likely.peek().is_none() {
         return false;
     }
     let line = folded(line);
     let words = line.split_whitespace().count();
-    PROGRAMS.iter().any(|(start, any, most)| {
+    likely.any(|(start, any, most)| {
         words <= *most && line.strip_prefix(start).is_some_and(|rest| any.iter().any(|words| rest.contains(words)))
     })
-}
-
-/// By two characters: nearly every line that somebody wrote is another, and need not be made small for that.
-fn begins_like_program(line: &str) -> bool {
-    static BEGINNINGS: LazyLock<BTreeSet<(Option<char>, Option<char>)>> = LazyLock::new(|| {
-        let starts = PROGRAMS.iter().map(|(start, ..)| start.chars());
-        starts.map(|mut start| (start.next(), start.next())).collect()
-    });
-    let mut begin = line.chars().filter(|c| *c != '\u{feff}').flat_map(char::to_lowercase);
-    BEGINNINGS.contains(&(begin.next(), begin.next()))
 }
 
 fn of_list(lines: &[&str]) -> Option<usize> {
@@ -207,9 +203,17 @@ fn paragraphs(lines: &[&str], tail: usize) -> Vec<std::ops::Range<usize>> {
 }
 
 fn text(lines: &[&str], range: &std::ops::Range<usize>) -> String {
-    let lines = lines.get(range.clone()).unwrap_or_default();
-    // The whole of a notice in one line, but not of a book.
-    lines.iter().flat_map(|line| line.chars().take(2000).chain([' '])).collect::<String>().to_lowercase()
+    let mut text = String::new();
+    for line in lines.get(range.clone()).unwrap_or_default() {
+        // The whole of a notice in one line, but not of a book.
+        if line.len() <= NOTICE_LINE {
+            text.push_str(line)
+        } else {
+            text.extend(line.chars().take(NOTICE_LINE))
+        }
+        text.push(' ');
+    }
+    small(text)
 }
 
 /// Whether "diese" or "this" stands there at all, in whatever letters: few people's words need a closer look.

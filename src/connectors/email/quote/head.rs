@@ -96,16 +96,23 @@ pub fn folded(line: &str) -> String {
     while !line.is_char_boundary(end) {
         end -= 1;
     }
-    let start = line.get(..end).unwrap_or_default();
-    let plain = |c: char| if c.is_whitespace() { ' ' } else { c };
-    // Every line passes here several times: most have only letters that are made small one by one.
-    let mut text = String::with_capacity(start.len());
-    if start.is_ascii() {
-        text.extend(start.chars().map(|c| plain(c).to_ascii_lowercase()));
-        return text;
-    }
-    text.extend(start.chars().filter(|c| *c != '\u{feff}').map(plain));
-    text.to_lowercase()
+    small(plain(line.get(..end).unwrap_or_default()).collect())
+}
+
+/// The first characters of a line, [`folded`].
+pub fn folded_start(line: &str, count: usize) -> String {
+    small(plain(line).take(count).collect())
+}
+
+fn plain(line: &str) -> impl Iterator<Item = char> {
+    line.chars().filter(|c| *c != '\u{feff}').map(|c| if c.is_whitespace() { ' ' } else { c })
+}
+
+/// Small letters. Every line passes here several times, and few have large ones that are not ASCII.
+pub fn small(mut text: String) -> String {
+    text.make_ascii_lowercase();
+    let is_large = |c: char| !c.is_ascii() && c.to_lowercase().ne([c]);
+    if !text.is_ascii() && text.contains(is_large) { text.to_lowercase() } else { text }
 }
 
 /// What stands between dashes, small; `None` without at least two of them before it.
