@@ -57,12 +57,13 @@ impl Tx {
     pub async fn first_seen(&mut self, sources: &[String]) -> Result<HashSet<String>, Error> {
         let mut new = HashSet::new();
         for chunk in sources.chunks(sql::ROWS_AT_ONCE) {
-            let values = sql::values(chunk.len(), 2);
+            let rows = sql::with_padding(chunk);
+            let values = self.marks().values(rows.len(), 2);
             let mut query = sql::query(format!(
                 "INSERT INTO seen (id, at) VALUES {values} ON CONFLICT (id) DO NOTHING RETURNING id"
             ));
             let at = now();
-            for source in chunk {
+            for source in rows {
                 query = query.bind(source).bind(at);
             }
             for row in query.fetch_all(&mut self.connection).await? {

@@ -113,12 +113,13 @@ impl Tx {
 
     async fn insert_chunk(&mut self, queue: Queue, chunk: Vec<Placed>) -> Result<(), Error> {
         let (table, created_at) = (queue.table(), now());
-        let values = sql::values(chunk.len(), 13);
+        let rows = sql::with_padding(&chunk);
+        let values = self.marks().values(rows.len(), 13);
         let mut insert = sql::query(format!(
             "INSERT INTO {table} (kind, connector, lane, source_id, target, room_id, payload, attempts, due_at, created_at,
              dead, ready, leased) VALUES {values} ON CONFLICT (source_id) DO NOTHING RETURNING source_id, id"
         ));
-        for Placed { row, is_ready, slot } in &chunk {
+        for Placed { row, is_ready, slot } in rows {
             let lease = slot.as_ref().map(|slot| slot.lease.as_millis() as i64);
             insert = insert
                 .bind(row.kind)

@@ -211,13 +211,14 @@ impl Tx {
     pub(super) async fn insert_messages(&mut self, messages: &[&Message]) -> Result<(), Error> {
         let at = now();
         for (n, chunk) in messages.chunks(sql::ROWS_AT_ONCE).enumerate() {
-            let values = sql::values(chunk.len(), 9);
+            let rows = sql::with_padding(chunk);
+            let values = self.marks().values(rows.len(), 9);
             let mut query = sql::query(format!(
                 "INSERT INTO messages
                      (event_id, connector, remote_user, remote_message, room_id, thread, state, recipients, at)
                  VALUES {values} ON CONFLICT (event_id, connector, remote_user) DO NOTHING"
             ));
-            for (place, message) in chunk.iter().enumerate() {
+            for (place, message) in rows.into_iter().enumerate() {
                 query = query
                     .bind(message.event_id.as_str())
                     .bind(&message.connector)
@@ -248,7 +249,7 @@ impl Tx {
 
     async fn put_threads(&mut self, threads: &[&ThreadState], change: &'static str) -> Result<(), Error> {
         for chunk in threads.chunks(sql::ROWS_AT_ONCE) {
-            let values = sql::values(chunk.len(), 6);
+            let values = self.marks().values(chunk.len(), 6);
             let mut query = sql::query(format!(
                 "INSERT INTO threads (room_id, thread, connector, subject, root, last) VALUES {values}
                  ON CONFLICT (room_id, connector, thread) DO UPDATE SET {change}"

@@ -83,6 +83,7 @@ use offer::Offer;
 use places::Questions;
 use readers::Readers;
 use ruma::OwnedRoomId;
+use sql::Marks;
 use sqlx::{AnyConnection, any::AnyConnectOptions, migrate::MigrateError};
 use std::{
     path::{Path, PathBuf},
@@ -134,6 +135,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     readers: Readers,
     writer: tx::Writer,
+    marks: Marks,
     group: Group,
     questions: Questions,
     /// Rooms that were large when they were read; only to read less.
@@ -163,6 +165,7 @@ impl Store {
         Ok(Self(Arc::new(Inner {
             readers,
             writer: tx::Writer::new(options, sqlite.is_some()),
+            marks: if sqlite.is_some() { Marks::Counted } else { Marks::Numbered },
             group: Group::default(),
             questions: Questions::default(),
             large_rooms: Memory::default(),

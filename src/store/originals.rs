@@ -33,7 +33,7 @@ impl Store {
 impl Tx {
     pub(super) async fn insert_originals(&mut self, originals: &[&Original]) -> Result<(), Error> {
         for chunk in originals.chunks(sql::ROWS_AT_ONCE) {
-            let values = sql::values(chunk.len(), 4);
+            let values = self.marks().values(chunk.len(), 4);
             let mut query = sql::query(format!(
                 "INSERT INTO originals (event_id, name, media_type, bytes) VALUES {values}
                  ON CONFLICT (event_id) DO NOTHING"

@@ -1,6 +1,12 @@
 //! Where arrivals belong. Each of them asks, so those who ask at the same time share a statement.
 
-use super::{Error, Membership, MessageState, Store, people::parse, rooms::read_membership, sql, together::Together};
+use super::{
+    Error, Membership, MessageState, Store,
+    people::parse,
+    rooms::read_membership,
+    sql::{self, Marks},
+    together::Together,
+};
 use crate::ids::{RemoteMessageId, RemoteUserId};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use sqlx::{Row as _, any::AnyRow};
@@ -106,7 +112,7 @@ async fn find(store: &Store, questions: &[Question]) -> Result<Vec<Places>, Erro
     let mut rows = Vec::new();
     for chunk in wanted.chunks(sql::ROWS_AT_ONCE) {
         let lines = sql::rounded(chunk.len());
-        let mut query = sql::query(look(lines));
+        let mut query = sql::query(look(store.0.marks, lines));
         let nothing = chunk.last().map(|last| Wanted { message: "", is_first: false, ..*last });
         for Wanted { n, question, message, is_first } in chunk.iter().chain(nothing.iter().cycle()).take(lines) {
             query = query
@@ -134,8 +140,8 @@ async fn find(store: &Store, questions: &[Question]) -> Result<Vec<Places>, Erro
 /// The statement for so many lines: the messages that are asked for, and the rooms that the ghost is in with the member of
 /// staff, or was alone with them. Each join is a CROSS JOIN, which SQLite takes in the order written: it knows nothing of
 /// how many rows there are, and would rather read all members of all rooms than a few lines twice.
-fn look(lines: usize) -> String {
-    let values = sql::values(lines, 6);
+fn look(marks: Marks, lines: usize) -> String {
+    let values = marks.values(lines, 6);
     let others = format!(
         "CASE WHEN EXISTS (SELECT 1 FROM members o JOIN ghosts ON ghosts.mxid = o.mxid
          WHERE o.room_id = g.room_id AND o.mxid <> w.ghost) THEN '{OTHERS}' ELSE '' END"
@@ -229,7 +235,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&format!("sqlite:{}/test.db", folder.path().display())).await.unwrap();
         for lines in [1, 8, sql::ROWS_AT_ONCE] {
-            let mut plan = sql::query(format!("EXPLAIN QUERY PLAN {}", look(lines)));
+            let mut plan = sql::query(format!("EXPLAIN QUERY PLAN {}", look(store.0.marks, lines)));
             for _ in 0..lines * 6 {
                 plan = plan.bind("");
             }

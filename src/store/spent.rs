@@ -42,7 +42,7 @@ impl Tx {
 
     pub async fn set_spent(&mut self, deed: &str, spent: &[(&UserId, Spent)]) -> Result<(), Error> {
         for chunk in spent.chunks(sql::ROWS_AT_ONCE) {
-            let values = sql::values(chunk.len(), 6);
+            let values = self.marks().values(chunk.len(), 6);
             let mut query = sql::query(format!(
                 "INSERT INTO spent (mxid, deed, minute, in_minute, day, in_day) VALUES {values}
                  ON CONFLICT (mxid, deed) DO UPDATE SET minute = excluded.minute, in_minute = excluded.in_minute,

@@ -7,15 +7,40 @@ use std::iter;
 /// statements of few lengths are faster than one long one.
 pub(super) const ROWS_AT_ONCE: usize = 32;
 
-/// `($1,$2),($3,$4)` for two rows of two columns.
-pub(super) fn values(rows: usize, columns: usize) -> String {
-    let mut text = String::with_capacity(rows * columns * 6);
-    for row in 0..rows {
-        text.push_str(if row == 0 { "(" } else { ",(" });
-        list_into(&mut text, row * columns + 1, columns);
-        text.push(')');
+/// How the placeholders of a statement are written that has many, and each once.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Marks {
+    /// `$1`, `$2`: what PostgreSQL wants.
+    Numbered,
+    /// `?`: SQLite takes `$1` for a name, and for each one that is bound it walks through the names of all.
+    Counted,
+}
+
+impl Marks {
+    /// The rows of a statement that has no other placeholders: `($1,$2),($3,$4)` for two rows of two columns.
+    pub(super) fn values(self, rows: usize, columns: usize) -> String {
+        let mut text = String::with_capacity(rows * columns * 6);
+        for row in 0..rows {
+            text.push_str(if row == 0 { "(" } else { ",(" });
+            match self {
+                Self::Numbered => list_into(&mut text, row * columns + 1, columns),
+                Self::Counted => (0..columns).for_each(|n| text.push_str(if n == 0 { "?" } else { ",?" })),
+            }
+            text.push(')');
+        }
+        text
     }
-    text
+}
+
+/// How many rows a statement gets that passes over what is there already: up to 4 each number, above only each fourth, so
+/// that it is mostly prepared already. Those beyond repeat the last.
+fn padded(count: usize) -> usize {
+    if count <= 4 { count } else { count.next_multiple_of(4) }
+}
+
+/// The rows for such a statement.
+pub(super) fn with_padding<T>(rows: &[T]) -> Vec<&T> {
+    rows.iter().chain(iter::repeat_n(rows.last(), padded(rows.len()) - rows.len()).flatten()).collect()
 }
 
 /// `$3,$4,$5` for three parameters from the third.
@@ -59,9 +84,12 @@ pub(super) fn query<'q>(text: String) -> Query<'q, Any, AnyArguments> {
 
 #[cfg(test)]
 mod tests {
+    use super::{Marks, with_padding};
+
     #[test]
     fn placeholders_count_through() {
-        assert_eq!(super::values(2, 3), "($1,$2,$3),($4,$5,$6)");
+        assert_eq!(Marks::Numbered.values(2, 3), "($1,$2,$3),($4,$5,$6)");
+        assert_eq!(Marks::Counted.values(2, 3), "(?,?,?),(?,?,?)");
         assert_eq!(super::list(4, 2), "$4,$5");
         assert_eq!(super::list(9, 2), "$9,$10");
         assert_eq!(super::list(999, 2), "$999,$1000");
@@ -76,5 +104,13 @@ mod tests {
         assert_eq!(bound(&[7]), ("$3".into(), vec![7]));
         assert_eq!(bound(&[7, 8, 9]), ("$3,$4,$5,$6".into(), vec![7, 8, 9, 9]));
         assert_eq!(bound(&[]), (String::new(), vec![]));
+    }
+
+    #[test]
+    fn rows_are_of_few_numbers_and_none_is_new() {
+        let padded = |rows: &[i64]| with_padding(rows).into_iter().copied().collect::<Vec<_>>();
+        assert!(padded(&[]).is_empty());
+        assert_eq!(padded(&[1, 2, 3]), [1, 2, 3]);
+        assert_eq!(padded(&[1, 2, 3, 4, 5]), [1, 2, 3, 4, 5, 5, 5, 5]);
     }
 }

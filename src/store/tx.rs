@@ -1,6 +1,6 @@
 //! The one writer.
 
-use super::{Error, Queue, Store, enqueue::Pending};
+use super::{Error, Queue, Store, enqueue::Pending, sql::Marks};
 use crate::metrics;
 use sqlx::{AnyConnection, ConnectOptions, any::AnyConnectOptions};
 use std::{
@@ -79,6 +79,10 @@ impl Tx {
         let mut connection = writer.connect().await?;
         writer.start(&mut connection).await?;
         Ok(connection)
+    }
+
+    pub(super) fn marks(&self) -> Marks {
+        self.store.0.marks
     }
 
     pub(super) fn pending(&mut self, queue: Queue) -> &mut Pending {

@@ -37,7 +37,7 @@ impl Tx {
     /// No two of one event and person: their deliveries are of one lane.
     pub(super) async fn put_versions(&mut self, versions: &[&Version]) -> Result<(), Error> {
         for chunk in versions.chunks(sql::ROWS_AT_ONCE) {
-            let values = sql::values(chunk.len(), 4);
+            let values = self.marks().values(chunk.len(), 4);
             let mut query = sql::query(format!(
                 "INSERT INTO versions (event_id, connector, remote_user, version) VALUES {values}
                  ON CONFLICT (event_id, connector, remote_user) DO UPDATE SET version = excluded.version"
