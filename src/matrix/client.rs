@@ -1,12 +1,12 @@
 //! Requests to the homeserver: authenticated, bounded in number, size and time.
 
+use super::transport::{Transport, read};
 use crate::{
     failure::{Failure, Reason},
     metrics::{self, Connection},
     yaml::Secret,
 };
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
 use ruma::{
     DeviceId, UserId,
     api::{
@@ -23,11 +23,10 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 /// The homeserver serves rooms in parallel and one room in order; more requests at once only queue up there.
 const REQUESTS_AT_ONCE: usize = 8;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 /// Largest answer that is not media.
 const ANSWER_LIMIT: u64 = 32 << 20;
@@ -97,7 +96,7 @@ impl From<Error> for Failure {
 pub struct Homeserver(Arc<Inner>);
 
 struct Inner {
-    http: reqwest::Client,
+    transport: Transport,
     base: String,
     token: Secret,
     versions: SupportedVersions,
@@ -133,20 +132,12 @@ impl<R> Request for R where
 impl Homeserver {
     /// `base`: the URL of the client-server API, without `/_matrix`. `token`: the registration's `as_token`.
     pub fn new(base: &str, token: Secret) -> Result<Self, Error> {
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            .tcp_nodelay(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .user_agent(concat!("Fehmarn/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|e| Error::Unreachable(chain(&e)))?;
         let versions =
             SupportedVersions { versions: BTreeSet::from([MatrixVersion::V1_11]), features: BTreeSet::new() };
         let base = base.trim_end_matches('/').to_owned();
         let connection = Connection::new("homeserver", &base);
-        Ok(Self(Arc::new(Inner { http, base, token, versions, slots: Semaphore::new(REQUESTS_AT_ONCE), connection })))
+        let (transport, slots) = (Transport::new()?, Semaphore::new(REQUESTS_AT_ONCE));
+        Ok(Self(Arc::new(Inner { transport, base, token, versions, slots, connection })))
     }
 
     /// Whether it answers.
@@ -257,11 +248,17 @@ impl Homeserver {
         request: http::Request<Bytes>,
         limit: u64,
     ) -> Result<http::Response<Bytes>, Error> {
-        let request = reqwest::Request::try_from(request).map_err(|e| Error::Unreadable(chain(&e)))?;
-        let response = self.0.http.execute(request).await.map_err(|e| {
-            self.0.connection.is_broken();
-            Error::Unreachable(chain(&e.without_url()))
-        })?;
+        match timeout(REQUEST_TIMEOUT, self.ask(request, limit)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.0.connection.is_broken();
+                Err(Error::Unreachable(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())))
+            }
+        }
+    }
+
+    async fn ask(&self, request: http::Request<Bytes>, limit: u64) -> Result<http::Response<Bytes>, Error> {
+        let response = self.0.transport.send(request).await.inspect_err(|_| self.0.connection.is_broken())?;
         // A proxy before a homeserver that is away; Synapse itself answers 502 to a ping that did not come back.
         let is_json =
             response.headers().get(http::header::CONTENT_TYPE).is_some_and(|it| it.as_bytes().ends_with(b"json"));
@@ -271,26 +268,6 @@ impl Homeserver {
         }
         read(response, limit).await
     }
-}
-
-async fn read(response: reqwest::Response, limit: u64) -> Result<http::Response<Bytes>, Error> {
-    if response.content_length().is_some_and(|length| length > limit) {
-        return Err(Error::TooLong(limit));
-    }
-    let mut whole = http::Response::builder().status(response.status());
-    if let Some(headers) = whole.headers_mut() {
-        headers.clone_from(response.headers());
-    }
-    let mut body = BytesMut::new();
-    let mut parts = response.bytes_stream();
-    while let Some(part) = parts.next().await {
-        let part = part.map_err(|e| Error::Unreachable(chain(&e.without_url())))?;
-        if body.len() as u64 + part.len() as u64 > limit {
-            return Err(Error::TooLong(limit));
-        }
-        body.extend_from_slice(&part);
-    }
-    whole.body(body.freeze()).map_err(|e| Error::Unreadable(chain(&e)))
 }
 
 fn refused(response: &http::Response<Bytes>) -> Error {
@@ -312,8 +289,8 @@ fn refused(response: &http::Response<Bytes>) -> Error {
     }
 }
 
-/// An error with its causes; the outermost text alone often says only "error sending request".
-fn chain(error: &dyn std::error::Error) -> String {
+/// An error with its causes; the outermost text alone often says only "client error".
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {

@@ -17,6 +17,7 @@ mod media;
 pub mod registration;
 mod signing;
 pub mod status;
+mod transport;
 pub mod written;
 
 pub use announcement::announcement;
