@@ -204,12 +204,13 @@ impl Worker {
     }
 
     async fn attempt(self: &Arc<Self>, row: &Row) -> (Finished, Option<Accepted>) {
-        let attempt = async {
+        // In a box, as what is around it moves it, and all that may happen to a row is large.
+        let attempt = Box::pin(async {
             match self.queue {
                 Queue::Outbox => self.bridge.attempt_delivery(row).await,
                 Queue::Inbox => self.bridge.attempt_inbox(row).await,
             }
-        };
+        });
         let mut result = match timeout(ATTEMPT_TIMEOUT, AssertUnwindSafe(attempt).catch_unwind()).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(Failure::transient(Reason::Internal, FAULT)),
