@@ -24,6 +24,7 @@ mod faults_host;
 mod forms;
 mod golden;
 mod hold;
+mod homeserver_tls;
 mod hostile;
 mod http_limits;
 mod identity;

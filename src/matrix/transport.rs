@@ -3,17 +3,20 @@
 
 use super::{Error, client::chain};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Request, Response, header::USER_AGENT};
+use http::{HeaderValue, Request, Response, Uri, header::USER_AGENT};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use rustls::crypto::ring;
 use std::time::Duration;
+use tokio::net::TcpStream;
+use tower::{BoxError, timeout::Timeout, util::BoxCloneSyncService};
 
+/// Connection and TLS handshake.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is kept that nobody needs.
 const IDLE: Duration = Duration::from_secs(90);
@@ -23,8 +26,10 @@ const PROBES: u32 = 3;
 const SILENCE: Duration = Duration::from_secs(30);
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("Fehmarn/", env!("CARGO_PKG_VERSION")));
 
+type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
+
 /// Connections to servers, each used again for the next request. Certificates are judged as the system does.
-pub struct Transport(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub struct Transport(Client<Connector, Full<Bytes>>);
 
 impl Transport {
     pub fn new() -> Result<Self, Error> {
@@ -36,12 +41,13 @@ impl Transport {
         tcp.set_keepalive_interval(Some(PROBE));
         tcp.set_keepalive_retries(Some(PROBES));
         tcp.set_tcp_user_timeout(Some(SILENCE));
-        let connector = HttpsConnectorBuilder::new()
+        let https = HttpsConnectorBuilder::new()
             .with_provider_and_platform_verifier(ring::default_provider())
             .map_err(|e| Error::Unreachable(chain(&e)))?
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(tcp);
+        let connector = Connector::new(Timeout::new(https, CONNECT_TIMEOUT));
         let mut client = Client::builder(TokioExecutor::new());
         Ok(Self(client.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector)))
     }

@@ -142,10 +142,13 @@ fn is_broken_program(lines: &[&str]) -> bool {
 pub fn is_of_program(line: &str) -> bool {
     let is_frame = |c: char| is_rule(c) || c.is_whitespace() || c == PICTURE || "<>()[]".contains(c);
     let line = line.trim_matches(is_frame);
+    if line.len() > PROGRAM {
+        return false;
+    }
     let begin = folded_start(line, BEGIN);
     let begins = |start: &str| start.bytes().zip(begin.bytes()).all(|(a, b)| a == b);
     let mut likely = PROGRAMS.iter().filter(|(start, ..)| begins(start)).peekable();
-    if line.len() > PROGRAM || likely.peek().is_none() {
+    if likely.peek().is_none() {
         return false;
     }
     let line = folded(line);
