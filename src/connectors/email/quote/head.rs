@@ -96,7 +96,9 @@ pub fn folded(line: &str) -> String {
     while !line.is_char_boundary(end) {
         end -= 1;
     }
-    small(plain(line.get(..end).unwrap_or_default()).collect())
+    let mut text = String::with_capacity(end);
+    text.extend(plain(line.get(..end).unwrap_or_default()));
+    small(text)
 }
 
 /// The first characters of a line, [`folded`].
