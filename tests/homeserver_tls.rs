@@ -8,13 +8,6 @@ fn with_tls() -> Setup {
     setup
 }
 
-/// What `fehmarn check` says of the homeserver.
-fn check(setup: &Setup) -> String {
-    setup.write_config();
-    let lines = String::from_utf8(setup.run(&["check"]).stdout).unwrap();
-    lines.lines().find(|line| line.contains("homeserver")).unwrap_or_else(|| panic!("{lines}")).to_owned()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn both_write_where_the_homeserver_speaks_tls() {
     let mut setup = with_tls();
@@ -27,7 +20,7 @@ async fn both_write_where_the_homeserver_speaks_tls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_homeserver_that_cannot_show_who_it_is_is_told_nothing() {
-    let line = check(&with_tls());
+    let line = with_tls().check_line("homeserver");
     assert!(line.contains("cannot be reached") && line.contains("certificate"), "{line}");
 }
 
@@ -37,6 +30,6 @@ async fn a_homeserver_that_never_ends_the_handshake_is_not_waited_for() {
     let mut gate = Gate::new(setup.slot.spare_ports[0], servers().synapse.port);
     gate.stall().await;
     setup.homeserver = format!("https://127.0.0.1:{}", gate.port);
-    let line = check(&setup);
+    let line = setup.check_line("homeserver");
     assert!(line.contains("cannot be reached") && line.contains("timed out"), "{line}");
 }

@@ -11,12 +11,6 @@ fn with_tls(tls: &str, ca_file: bool) -> Setup {
     setup
 }
 
-fn check(setup: &Setup) -> String {
-    setup.write_config();
-    let lines = String::from_utf8(setup.run(&["check"]).stdout).unwrap();
-    lines.lines().find(|line| line.contains("XMPP")).unwrap_or_else(|| panic!("{lines}")).to_owned()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn both_write_over_tls() {
     let talk = Talk::begin_with(with_tls("tls", true)).await;
@@ -26,9 +20,9 @@ async fn both_write_over_tls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_cannot_show_who_it_is_gets_nothing() {
-    let line = check(&with_tls("tls", false));
+    let line = with_tls("tls", false).check_line("XMPP");
     assert!(line.contains("no TLS") && line.contains("ca_file"), "{line}");
-    let line = check(&with_tls("tls", true));
+    let line = with_tls("tls", true).check_line("XMPP");
     assert!(line.contains("knows"), "{line}");
 }
 
@@ -36,6 +30,6 @@ async fn a_server_that_cannot_show_who_it_is_gets_nothing() {
 async fn where_tls_is_wanted_a_server_without_it_is_refused() {
     let mut setup = Setup::with_xmpp();
     setup.xmpp.as_mut().unwrap().push("tls: starttls".into());
-    let line = check(&setup);
+    let line = setup.check_line("XMPP");
     assert!(line.contains("offers no STARTTLS"), "{line}");
 }

@@ -3,8 +3,8 @@
 use sqlx::{Any, AssertSqlSafe, any::AnyArguments, query::Query};
 use std::iter;
 
-/// SQLite finds a parameter by walking through all of them, and keeps a hundred prepared statements: many small
-/// statements of few lengths are faster than one long one.
+/// SQLite keeps a hundred prepared statements, and finds a parameter with a name by walking through all of them: many
+/// small statements of few lengths are faster than one long one.
 pub(super) const ROWS_AT_ONCE: usize = 32;
 
 /// How the placeholders of a statement are written that has many, and each once.

@@ -200,6 +200,13 @@ impl Setup {
         program(&[arguments, &["--config", self.config_path().to_str().unwrap()]].concat())
     }
 
+    /// The line of `fehmarn check` that contains this.
+    pub fn check_line(&self, containing: &str) -> String {
+        self.write_config();
+        let lines = String::from_utf8(self.run(&["check"]).stdout).unwrap();
+        lines.lines().find(|line| line.contains(containing)).unwrap_or_else(|| panic!("{lines}")).to_owned()
+    }
+
     /// Starts it, and waits until messages can cross.
     pub async fn start(self) -> Fehmarn {
         let mut fehmarn = self.start_without_waiting();
