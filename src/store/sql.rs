@@ -40,7 +40,7 @@ fn padded(count: usize) -> usize {
 
 /// The rows for such a statement.
 pub(super) fn with_padding<T>(rows: &[T]) -> Vec<&T> {
-    rows.iter().chain(iter::repeat_n(rows.last(), padded(rows.len()) - rows.len()).flatten()).collect()
+    filled(rows, padded(rows.len())).collect()
 }
 
 /// `$3,$4,$5` for three parameters from the third.
@@ -59,7 +59,12 @@ pub(super) fn rounded(count: usize) -> usize {
 /// A list for these values from this parameter on, and the values to bind, of which the last may be repeated.
 pub(super) fn any_of<T>(first: usize, values: &[T]) -> (String, impl Iterator<Item = &T>) {
     let count = rounded(values.len());
-    (list(first, count), values.iter().chain(iter::repeat_n(values.last(), count - values.len()).flatten()))
+    (list(first, count), filled(values, count))
+}
+
+/// As many as this, of which the last may be repeated.
+fn filled<T>(values: &[T], count: usize) -> impl Iterator<Item = &T> {
+    values.iter().chain(iter::repeat_n(values.last(), count - values.len()).flatten())
 }
 
 fn list_into(text: &mut String, first: usize, count: usize) {

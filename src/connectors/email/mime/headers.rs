@@ -214,7 +214,7 @@ fn may_be_in_header(line: &[u8]) -> bool {
 /// Where the last line begins, above the first empty one, that is a known field.
 fn last_field_of(raw: &[u8]) -> usize {
     let (mut at, mut last) = (0, 0);
-    for line in raw.split_inclusive(|byte| *byte == b'\n').take_while(|line| !matches!(*line, b"\n" | b"\r\n")) {
+    for line in lines(raw).take_while(|line| !matches!(*line, b"\n" | b"\r\n")) {
         let is_known =
             |field: &&str| line.get(..field.len()).is_some_and(|start| start.eq_ignore_ascii_case(field.as_bytes()));
         if FIELDS.iter().any(is_known) {
